@@ -1,0 +1,55 @@
+# Everything a stranger needs: Python 3.11+, git, make. Each target does its own set-up.
+PYTHON ?= python3
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+BIN := $(VENV)/bin
+PIP := --quiet --disable-pip-version-check
+
+.PHONY: help demo serve test lint format schema bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: $(VENV)/ready ## See it work: sample statements of several banks, imported and proven
+	$(BIN)/caudal demo
+
+serve: $(VENV)/ready ## Keep Caudal's database up (makes a keyring first, where there is none)
+	@$(BIN)/caudal keys init --if-missing
+	$(BIN)/caudal serve
+
+test: $(VENV)/ready ## Run every test
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/ready ## Style, strict types, import rules, house rules
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.support.house_rules
+
+format: $(VENV)/ready ## Let the formatter have its way
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+schema: $(VENV)/ready ## Write store/schema.txt anew from the migrations
+	$(BIN)/python -m tests.support.schema
+
+bench: $(BENCH_VENV)/ready ## Measure speed and memory beside peers and floors (BENCH="parse --quick" for a part)
+	$(BENCH_VENV)/bin/python -m tests.bench $(BENCH)
+
+clean: ## Take away what the other targets made here
+	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/ready: requirements/dev.lock requirements/build.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Caudal needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP) --require-hashes -r requirements/dev.lock -r requirements/build.lock
+	$(BIN)/pip install $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(BENCH_VENV)/ready: requirements/bench.lock requirements/build.lock pyproject.toml
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install $(PIP) --require-hashes -r requirements/bench.lock -r requirements/build.lock
+	$(BENCH_VENV)/bin/pip install $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@

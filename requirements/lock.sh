@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Writes the lock files anew from pyproject.toml: every version pinned, every file's hash kept.
+# Needs uv (pip install uv). Run it when a dependency changes; commit what it writes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url pyproject.toml "$@"; }
+compile --output-file requirements/run.lock
+compile --extra dev --output-file requirements/dev.lock
+compile --extra dev --extra bench --output-file requirements/bench.lock
+printf "hatchling\neditables\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --output-file requirements/build.lock -

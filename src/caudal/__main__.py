@@ -1,0 +1,5 @@
+"""``python -m caudal`` is the command ``caudal``."""
+
+from caudal.cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""The command line: a face. It asks the hub, and shows what comes back."""

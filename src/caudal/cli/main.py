@@ -1,0 +1,82 @@
+"""The command `caudal`: its subcommands, and how errors become exit codes (sysexits.h)."""
+
+import importlib
+import os
+import sys
+from typing import Final
+
+import click
+
+from caudal import __version__
+from caudal.model.errors import CaudalError, ConfigError, ConflictError, Malformed, NotFound, StoreError
+
+_COMMANDS: Final = {
+    "parse": ("caudal.cli.files", "parse"),
+    "import": ("caudal.cli.files", "import_"),
+    "accounts": ("caudal.cli.ledger", "accounts"),
+    "transactions": ("caudal.cli.ledger", "transactions"),
+    "proof": ("caudal.cli.ledger", "proof"),
+    "why": ("caudal.cli.ledger", "why"),
+    "quarantine": ("caudal.cli.ledger", "quarantine"),
+    "spaces": ("caudal.cli.ledger", "spaces"),
+    "keys": ("caudal.cli.keys", "keys"),
+    "doctor": ("caudal.cli.installation", "doctor"),
+    "serve": ("caudal.cli.installation", "serve"),
+    "demo": ("caudal.cli.demo", "demo"),
+}
+
+_EXIT_CODES: Final[tuple[tuple[type[CaudalError], int], ...]] = (
+    (Malformed, os.EX_DATAERR),
+    (NotFound, os.EX_NOINPUT),
+    (ConflictError, os.EX_USAGE),
+    (StoreError, os.EX_UNAVAILABLE),
+    (ConfigError, os.EX_CONFIG),
+    (CaudalError, os.EX_SOFTWARE),
+)
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand only when it is asked for: `caudal --help` needs no database driver."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{name} is not a command")
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="caudal")
+def main() -> None:
+    """Every bank, wallet and exchange; one ledger you can prove."""
+
+
+def exit_code(error: CaudalError) -> int:
+    """The sysexits code that tells a program what kind of error it was."""
+    return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+
+
+def run() -> None:
+    """The console script: one line on stderr for an error, and its exit code."""
+    try:
+        main.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(os.EX_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Point stdout elsewhere, or Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except CaudalError as error:
+        click.echo(f"caudal: {error}", err=True)
+        sys.exit(exit_code(error))

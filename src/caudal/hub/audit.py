@@ -1,0 +1,53 @@
+"""The audit trail: who changed what, in a chain that shows any later change."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from caudal.hub.installation import Installation
+from caudal.store import secrets
+from caudal.store.database import Transaction
+from caudal.store.secrets import AuditEntry
+from caudal.vault.audit import GENESIS, entry_mac
+
+_BATCH = 1_000
+
+
+async def record(
+    tx: Transaction, audit_key: bytes, space_id: UUID, *, actor: str, act: str, details: Mapping[str, str]
+) -> None:
+    """Append an entry, in the transaction of what it tells of. `details` holds ids and counts, never secrets."""
+    end = await secrets.end_of_audit(tx, space_id)
+    seq, prev = (end[0] + 1, end[1]) if end else (1, GENESIS)
+    at = datetime.now(UTC)
+    mac = entry_mac(
+        audit_key, prev=prev, space_id=space_id, seq=seq, at=at, actor=actor, act=act, details=details
+    )
+    await secrets.insert_audit_entry(
+        tx, space_id, AuditEntry(seq, at, actor, act, dict(details), prev=prev, mac=mac)
+    )
+
+
+async def first_broken(installation: Installation, space_id: UUID) -> int | None:
+    """The number of the first entry that is missing or was changed; None where the whole chain holds.
+
+    A cut-off end can't be seen from the chain alone.
+    """
+    after, prev = 0, GENESIS
+    async with installation.store.transaction(space_id) as tx:
+        while entries := await secrets.audit_entries(tx, space_id, after, _BATCH):
+            for entry in entries:
+                mac = entry_mac(
+                    installation.keyring.audit_key,
+                    prev=prev,
+                    space_id=space_id,
+                    seq=entry.seq,
+                    at=entry.at,
+                    actor=entry.actor,
+                    act=entry.act,
+                    details=entry.details,
+                )
+                if entry.seq != after + 1 or entry.prev != prev or entry.mac != mac:
+                    return after + 1
+                after, prev = entry.seq, entry.mac
+    return None

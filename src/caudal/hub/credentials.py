@@ -1,0 +1,40 @@
+"""A connection's secrets: sealed on the way in, opened on the way to the provider, in no other form anywhere."""
+
+from uuid import UUID
+
+from caudal.hub import audit
+from caudal.hub.installation import Installation
+from caudal.model.errors import NotFound
+from caudal.store import secrets
+from caudal.store.ids import new_id
+from caudal.vault import sealing
+
+
+async def keep(
+    installation: Installation, space_id: UUID, connection_id: UUID, field: str, secret: bytes
+) -> None:
+    """Seal `secret` as the connection's `field`, in place of the one before."""
+    async with installation.store.transaction(space_id) as tx:
+        key = await secrets.latest_data_key(tx, space_id, connection_id)
+        if key is None:
+            key = sealing.new_data_key(installation.keyring, new_id(), space_id, connection_id)
+            await secrets.insert_data_key(tx, space_id, key)
+        sealed = sealing.seal(installation.keyring, key, space_id, field, secret)
+        await secrets.put_credential(tx, space_id, field, key, sealed)
+        await audit.record(
+            tx,
+            installation.keyring.audit_key,
+            space_id,
+            actor="local",
+            act="credential.kept",
+            details={"connection": str(connection_id), "field": field},
+        )
+
+
+async def reveal(installation: Installation, space_id: UUID, connection_id: UUID, field: str) -> bytes:
+    """The secret. Raises NotFound where there is none, SealError where it does not open."""
+    async with installation.store.transaction(space_id) as tx:
+        kept = await secrets.credential(tx, space_id, connection_id, field)
+    if kept is None:
+        raise NotFound(f"connection {connection_id} holds no {field}")
+    return sealing.unseal(installation.keyring, kept.data_key, space_id, field, kept.sealed)

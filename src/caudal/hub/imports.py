@@ -1,0 +1,142 @@
+"""Importing a statement file: looked through first, then pulled page by page into the ledger."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from caudal.hub import audit
+from caudal.hub.installation import Installation
+from caudal.model.changes import SourceRef
+from caudal.model.errors import ConflictError, NotFound
+from caudal.providers.file.provider import FileDrop, FileProvider, OpenedFile, look_through
+from caudal.providers.file.statements import account_seen
+from caudal.store import ledger, spaces
+from caudal.store.ledger import ProofRow
+from caudal.store.spaces import Space
+from caudal.sync import engine
+
+CONNECTION_LABEL = "files"
+"""The one connection of a space through which its statement files come."""
+
+
+class FileReport(msgspec.Struct, frozen=True):
+    """What importing one file did."""
+
+    file: str
+    format: str
+    space: str
+    read: int
+    """Movements the file tells of."""
+    new: int
+    known: int
+    """Movements the ledger held already."""
+    changed: int
+    quarantined: int
+    proofs: list[ProofRow]
+    notes: list[str]
+    """What a person should know: an account the file didn't name, a currency it didn't tell."""
+
+
+Progress = Callable[[int, int], None]
+"""Told how many movements are done, of how many."""
+
+
+async def import_file(
+    installation: Installation, space: Space, drop: FileDrop, progress: Progress = lambda _done, _of: None
+) -> FileReport:
+    """Bring one file into `space`. Raises Malformed where it can't be read; then nothing was written.
+
+    The whole file is read once before the first page is committed. Importing it again, or another that overlaps
+    it, adds nothing twice.
+    """
+    settings = installation.settings
+    opened = look_through(drop, settings.file_bounds)
+    provider = FileProvider(settings.file_bounds, settings.page_transactions_max)
+    async with installation.store.transaction(space.space_id) as tx:
+        connection = await spaces.connection(tx, space.space_id, provider.name, CONNECTION_LABEL)
+    routes = await _routes(installation, space, opened)
+    job = engine.Job(
+        space.space_id,
+        connection.connection_id,
+        stream=f"sha256:{opened.digest}",
+        subject=drop.path.name,
+        routes=routes,
+    )
+    report = await engine.run(
+        installation.store,
+        job,
+        lambda cursor: provider.pull(opened, cursor),
+        lambda done: progress(done.seen, opened.survey.entries),
+    )
+    async with installation.store.transaction(space.space_id) as tx:
+        proofs = await ledger.proofs(tx, space.space_id, report.accounts)
+        await audit.record(
+            tx,
+            installation.keyring.audit_key,
+            space.space_id,
+            actor="local",
+            act="file.imported",
+            details={"run": str(report.run_id), "sha256": opened.digest, "new": str(report.created)},
+        )
+    told = opened.survey.entries
+    return FileReport(
+        file=str(drop.path),
+        format=opened.format.name,
+        space=space.name,
+        read=told + opened.survey.unreadable,
+        new=report.created,
+        known=max(
+            told - report.created - report.changed - (report.quarantined - opened.survey.unreadable), 0
+        ),
+        changed=report.changed,
+        quarantined=max(report.quarantined, opened.survey.unreadable),
+        proofs=proofs,
+        notes=_notes(opened),
+    )
+
+
+async def _routes(installation: Installation, space: Space, opened: OpenedFile) -> dict[SourceRef, UUID]:
+    """Where --account books the file to: the account of that name or id, made if it isn't there."""
+    named = opened.drop.account
+    refs = opened.survey.refs
+    if named is None or not refs:
+        return {}
+    if len(refs) > 1:
+        raise ConflictError(
+            f"{opened.drop.path.name} tells of {len(refs)} accounts; --account names one. "
+            "Import it without --account: the file says itself which is which"
+        )
+    seen = account_seen(opened.survey.statements[0], opened.naming)
+    async with installation.store.transaction(space.space_id) as tx:
+        account = await spaces.find_account(tx, space.space_id, named)
+        if account is not None:
+            return {refs[0]: account.account_id}
+        if _is_id(named):
+            raise NotFound(f"no account {named} in space {space.name}")
+        account_id = await spaces.create_account(tx, space.space_id, named, seen.kind, seen.currency)
+    return {refs[0]: account_id}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _notes(opened: OpenedFile) -> list[str]:
+    notes = []
+    for statement in opened.survey.statements:
+        account = statement.account
+        if not (account.iban or account.number or account.id or opened.drop.account):
+            notes.append(
+                "the file names no account: exports of the same kind are booked together; "
+                "use --account to tell accounts apart"
+            )
+        if statement.currency is None and opened.drop.currency is None and statement.entries:
+            notes.append(
+                "the file tells no currency: amounts are kept as XXX; use --currency to say which it is"
+            )
+    return list(dict.fromkeys(notes))

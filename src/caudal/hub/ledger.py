@@ -1,0 +1,86 @@
+"""Reading the ledger: accounts, transactions, proof, quarantine, and why a transaction is what it is."""
+
+import re
+from uuid import UUID
+
+import msgspec
+
+from caudal.hub.installation import Installation
+from caudal.model.errors import ConflictError, NotFound
+from caudal.store import ledger, spaces
+from caudal.store.ledger import (
+    AccountRow,
+    Filter,
+    ObservationRow,
+    ProofRow,
+    QuarantineRow,
+    ToldBalance,
+    TransactionRow,
+)
+from caudal.store.spaces import Space
+
+_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account in one currency, beside the latest balance its sources told."""
+
+    held: AccountRow
+    told: ToldBalance | None
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A transaction, and every version of every observation it rests on, the oldest first."""
+
+    transaction: TransactionRow
+    observations: list[ObservationRow]
+
+
+async def accounts(installation: Installation, space: Space) -> list[AccountView]:
+    """The space's accounts, a view for each currency an account holds."""
+    async with installation.store.transaction(space.space_id) as tx:
+        rows = await ledger.accounts(tx, space.space_id)
+        told = await ledger.told_balances(tx, space.space_id)
+    return [AccountView(row, told.get((row.account_id, row.currency))) for row in rows]
+
+
+async def account_id(installation: Installation, space: Space, text: str) -> UUID:
+    """The account of this id or name. Raises NotFound."""
+    async with installation.store.transaction(space.space_id) as tx:
+        account = await spaces.find_account(tx, space.space_id, text)
+    if account is None:
+        raise NotFound(f"no account {text!r} in space {space.name}: `caudal accounts` lists them")
+    return account.account_id
+
+
+async def transactions(installation: Installation, space: Space, which: Filter) -> list[TransactionRow]:
+    """Transactions, the latest first."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await ledger.transactions(tx, space.space_id, which)
+
+
+async def proofs(installation: Installation, space: Space) -> list[ProofRow]:
+    """The verdict on every account."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await ledger.proofs(tx, space.space_id)
+
+
+async def quarantine(installation: Installation, space: Space, limit: int) -> list[QuarantineRow]:
+    """What could not be understood, the latest first."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await ledger.quarantine(tx, space.space_id, limit)
+
+
+async def why(installation: Installation, space: Space, text: str) -> Explanation:
+    """What the transaction with this id (or an unambiguous beginning of it) rests on. Raises NotFound, ConflictError."""
+    prefix = text.lower().replace("-", "")
+    if not _PREFIX.fullmatch(prefix):
+        raise NotFound(f"{text!r} is not the id of a transaction: give at least its first four hex digits")
+    async with installation.store.transaction(space.space_id) as tx:
+        found = await ledger.find_transactions(tx, space.space_id, prefix)
+        if not found:
+            raise NotFound(f"no transaction {text} in space {space.name}")
+        if len(found) > 1:
+            raise ConflictError(f"several transactions begin with {text}: give more of the id")
+        observations = await ledger.observations(tx, space.space_id, found[0].transaction_id)
+    return Explanation(found[0], observations)

@@ -1,0 +1,35 @@
+"""Which books a command works on."""
+
+from caudal.model.errors import ConflictError, NotFound
+from caudal.store import spaces
+from caudal.store.database import Store
+from caudal.store.spaces import Space
+
+FIRST_SPACE = "home"
+"""The space made where there is none and none was named."""
+
+
+async def chosen(store: Store, named: str | None, *, make: bool = False) -> Space:
+    """The space with this name or id; without one, the only space there is.
+
+    `make`: a space that isn't there yet is made. Raises NotFound or ConflictError otherwise.
+    """
+    there = await spaces.list_spaces(store)
+    if named is None:
+        if not there:
+            if make:
+                return await spaces.create_space(store, FIRST_SPACE)
+            raise NotFound("there is no space yet: the first import makes one")
+        if len(there) > 1:
+            names = ", ".join(space.name for space in there)
+            raise ConflictError(f"there are several spaces ({names}): say which with --space")
+        return there[0]
+    fitting = [space for space in there if named in (space.name, str(space.space_id))]
+    if len(fitting) > 1:
+        raise ConflictError(f"several spaces are called {named!r}: give the space's id")
+    if fitting:
+        return fitting[0]
+    if make:
+        return await spaces.create_space(store, named)
+    names = ", ".join(space.name for space in there) or "none"
+    raise NotFound(f"no space {named!r} (there are: {names})")

@@ -1,0 +1,115 @@
+"""Does the ledger agree with the balances the bank told? (DESIGN §2.5)
+
+Take the balance told at the end of a day, less everything the ledger holds as booked up to that day. While the
+ledger is right this remainder stays the same from one told balance to the next, whatever the account held before
+its history begins. Where it changes, exactly the change is missing from the ledger (or doubled in it) since the
+last balance that agreed. Nothing is ever adjusted.
+"""
+
+import enum
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from caudal.model.money import EXACT
+
+
+class Verdict(enum.StrEnum):
+    """What an account's evidence says."""
+
+    PROVEN = "proven"
+    OFF = "off"
+    NONE = "none"
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """A booked balance told for the end of day `on`.
+
+    `firm` False: a snapshot of some moment of that day. One that disagrees counts only if no later balance
+    shows the ledger right again: bookings of the same day may have followed it.
+    """
+
+    on: date
+    amount: Decimal
+    firm: bool = True
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """The verdict on one account in one currency.
+
+    proven: every told balance agrees, the last at the end of `proven_to`.
+    off: since the end of `off_since` the bank's movements exceed the ledger's by `off_by` (negative: the ledger
+    lacks a payment out, or holds one in too many). `proven_to` is then the last day that agreed, if any proof was.
+    none: fewer than two days with a told balance: nothing to compare.
+    """
+
+    verdict: Verdict
+    proven_to: date | None = None
+    off_by: Decimal | None = None
+    off_since: date | None = None
+
+
+NO_EVIDENCE: Final = Proof(Verdict.NONE)
+
+
+class _Day(msgspec.Struct, frozen=True):
+    on: date
+    remainders: frozenset[Decimal]
+    """Told balance less ledger, for each balance told for this day: several where statements split the day."""
+    firm: bool
+
+
+def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Proof:
+    """Compare told balances with the ledger.
+
+    `sums`: (day, signed sum of the ledger's booked transactions on it), in ascending order of days.
+    """
+    days = _remainders(anchors, sums)
+    if len(days) < 2:
+        return NO_EVIDENCE
+    base = _base(days)
+    agreed = days[0].on
+    doubt: _Day | None = None
+    for day in days:
+        if base not in day.remainders:
+            if doubt is None or not doubt.firm:
+                doubt = day
+        elif doubt is None or not doubt.firm:
+            agreed, doubt = day.on, None
+    if doubt is None:
+        return Proof(Verdict.PROVEN, proven_to=agreed)
+    last = next((day for day in reversed(days) if base not in day.remainders and day.on >= doubt.on), doubt)
+    off_by = min((EXACT.subtract(remainder, base) for remainder in last.remainders), key=abs)
+    return Proof(
+        Verdict.OFF, proven_to=agreed if agreed > days[0].on else None, off_by=off_by, off_since=agreed
+    )
+
+
+def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> list[_Day]:
+    days: list[_Day] = []
+    held = Decimal(0)
+    place = 0
+    for on, told in groupby(sorted(anchors, key=lambda anchor: anchor.on), key=lambda anchor: anchor.on):
+        while place < len(sums) and sums[place][0] <= on:
+            held = EXACT.add(held, sums[place][1])
+            place += 1
+        balances = list(told)
+        days.append(
+            _Day(
+                on=on,
+                remainders=frozenset(EXACT.subtract(balance.amount, held) for balance in balances),
+                firm=any(balance.firm for balance in balances),
+            )
+        )
+    return days
+
+
+def _base(days: Sequence[_Day]) -> Decimal:
+    """The first day's remainder; where that day has several, the one that most later days agree with."""
+    return max(
+        sorted(days[0].remainders), key=lambda remainder: sum(remainder in day.remainders for day in days)
+    )

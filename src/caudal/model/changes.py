@@ -1,0 +1,155 @@
+"""What an adapter tells the engine: pages of changes, in canonical terms (DESIGN §2, §5)."""
+
+import enum
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NewType
+
+import msgspec
+
+from caudal.model.money import Money
+
+SourceRef = NewType("SourceRef", str)
+"""How one connection names one of its accounts; unique within the connection, stable over time."""
+
+Cursor = NewType("Cursor", str)
+"""Where a pull stands. Opaque to the engine: the adapter wrote it and alone can read it. '' = the beginning."""
+
+
+class AccountKind(enum.StrEnum):
+    """What sort of account. The sign rule is the same for all: what you have is positive, what you owe negative."""
+
+    CHECKING = "checking"
+    SAVINGS = "savings"
+    CARD = "card"
+    LOAN = "loan"
+    INVESTMENT = "investment"
+    CASH = "cash"
+    EXCHANGE = "exchange"
+    WALLET = "wallet"
+    OTHER = "other"
+
+
+class Status(enum.StrEnum):
+    """Whether the bank has booked it, or only expects it."""
+
+    BOOKED = "booked"
+    PENDING = "pending"
+
+
+class BalanceKind(enum.StrEnum):
+    """`booked`: the sum of booked transactions. `available`: what may be spent. `limit`: the credit line."""
+
+    BOOKED = "booked"
+    AVAILABLE = "available"
+    LIMIT = "limit"
+
+
+class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
+    """A source shows an account. `number` is what the bank prints; `currency` is ``XXX`` where it isn't told."""
+
+    ref: SourceRef
+    kind: AccountKind
+    currency: str
+    name: str = ""
+    iban: str | None = None
+    number: str | None = None
+    institution: str | None = None
+
+
+class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):
+    """A source reports a balance: `money` stood on the account at the **end** of the bank's day `on`.
+
+    A statement's opening balance is told as the end of the day before it starts.
+    `firm` is False for a snapshot taken during the day (OFX LEDGERBAL: "as of now"): evidence, but more
+    bookings of that day may follow it. `at` only where the source gives a real instant.
+    """
+
+    ref: SourceRef
+    kind: BalanceKind
+    money: Money
+    on: date
+    firm: bool = True
+    at: datetime | None = None
+
+
+class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_seen"):
+    """A source tells of one transaction. `id` is the provider's; '' where it has none worth the name.
+
+    `money` is signed from the account's point of view. `booked_on` is the bank's calendar day.
+    `raw` is what the source sent, as text, kept whole. `rule` says how `id` came about (matching/identity.py).
+    `fallback_id`, where given, takes over from an `id` that turns out to stand for another movement already.
+    """
+
+    ref: SourceRef
+    id: str
+    status: Status
+    money: Money
+    booked_on: date
+    description: str = ""
+    counterparty: str = ""
+    reference: str = ""
+    value_on: date | None = None
+    authorized_on: date | None = None
+    occurred_at: datetime | None = None
+    raw: str = ""
+    rule: str = "provider_id"
+    fallback_id: str = ""
+
+
+class TransactionGone(msgspec.Struct, frozen=True, tag="transaction_gone"):
+    """The source says that the transaction with this provider id no longer exists."""
+
+    ref: SourceRef
+    id: str
+
+
+class HoldingSeen(msgspec.Struct, frozen=True, tag="holding_seen"):
+    """A source reports a position: `quantity` of `asset` on the account at the end of day `on`, worth `value`."""
+
+    ref: SourceRef
+    asset: str
+    quantity: Decimal
+    on: date
+    value: Money | None = None
+
+
+class AccountGone(msgspec.Struct, frozen=True, tag="account_gone"):
+    """The source no longer shows this account."""
+
+    ref: SourceRef
+
+
+Change = AccountSeen | BalanceSeen | TransactionSeen | TransactionGone | HoldingSeen | AccountGone
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Coverage: from day `start` to day `end`, both included, the page's source has told *everything* it holds."""
+
+    ref: SourceRef
+    start: date
+    end: date
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """One item the adapter could not understand: kept raw, counted and shown; the rest goes on."""
+
+    where: str
+    why: str
+    raw: str
+    ref: SourceRef | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One step of a pull. The engine writes it and `next` in one transaction, or neither.
+
+    `changes` in the source's order; `windows` what the page completes; `unreadable` what goes to quarantine;
+    `more` False on the last page of this pull.
+    """
+
+    changes: Sequence[Change]
+    next: Cursor
+    more: bool
+    windows: Sequence[Window] = ()
+    unreadable: Sequence[Unreadable] = ()

@@ -1,0 +1,69 @@
+"""Money: an exact amount of one currency or asset."""
+
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Underflow
+from typing import Final, Self
+
+import msgspec
+
+from caudal.model.currencies import EXPONENTS
+from caudal.model.errors import MoneyError
+
+DIGITS_MAX = 30
+"""Most significant digits an amount may have: beyond any real one, within what the store keeps (numeric(38,18))."""
+
+EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow, Underflow])
+"""The context all sums are made in: Python's default rounds to 28 digits in silence, this one never rounds."""
+
+
+class Money(msgspec.Struct, frozen=True, order=False):
+    """`amount` of `currency`. Positive = into the account, negative = out of it, for every account kind.
+
+    `amount` is a finite Decimal with no more decimal places than the currency has (trailing zeros aside);
+    `currency` an ISO 4217 code or a crypto asset of `caudal.model.currencies`.
+    Raises MoneyError for a float, an unknown currency, excess precision, or a mix of currencies.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        amount = self.amount
+        if type(amount) is not Decimal:
+            raise MoneyError(f"money takes a Decimal, not {type(amount).__name__}")
+        places = EXPONENTS.get(self.currency)
+        if places is None:
+            raise MoneyError(f"unknown currency {self.currency!r}")
+        _, digits, exponent = amount.as_tuple()
+        if not isinstance(exponent, int):
+            raise MoneyError(f"{amount} is not an amount")
+        if -exponent > places and any(digits[len(digits) + exponent + places :] if exponent else ()):
+            raise MoneyError(f"{amount} has more decimal places than {self.currency} has ({places})")
+        if len(digits) + max(exponent, 0) > DIGITS_MAX:
+            raise MoneyError(f"an amount of {len(digits)} digits is not money")
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(EXACT.add(self.amount, self._same(other).amount), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(EXACT.subtract(self.amount, self._same(other).amount), self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(EXACT.minus(self.amount), self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"
+
+    @classmethod
+    def of(cls, text: str, currency: str) -> Self:
+        """From decimal text such as ``"-12.50"``. Raises MoneyError where it is not a number."""
+        try:
+            return cls(Decimal(text), currency)
+        except ArithmeticError:
+            raise MoneyError(f"{text!r} is not an amount") from None
+
+    def _same(self, other: "Money") -> "Money":
+        if not isinstance(other, Money):
+            raise MoneyError(f"money adds to money, not to {type(other).__name__}")
+        if other.currency != self.currency:
+            raise MoneyError(f"{self.currency} and {other.currency} do not mix")
+        return other

@@ -1,0 +1,163 @@
+"""The one way to the database: a transaction, scoped to the spaces it may see.
+
+Nothing else in Caudal opens a connection, begins a transaction or sets a scope (a check in CI holds it).
+Statements are named queries of sql/; a value never becomes part of a statement's text.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Self, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import class_row
+
+from caudal.model.errors import ConfigError, StoreError
+from caudal.store.queries import load
+
+Row = TypeVar("Row")
+Observer = Callable[[str], None]
+"""Told the name of each statement before it is sent: counts, traces, and the crash tests hang on it."""
+
+
+class Transaction:
+    """An open transaction. Made by `Store.transaction` alone; commits when its block ends without an error."""
+
+    def __init__(self, connection: psycopg.AsyncConnection, observe: Observer) -> None:
+        self._connection = connection
+        self._observe = observe
+
+    async def all(self, query: str, row: type[Row], **values: object) -> list[Row]:
+        """Every row of the named query, each as a `row` made from the columns' names."""
+        async with self._connection.cursor(row_factory=class_row(row)) as cursor:
+            await self._send(cursor, query, values)
+            return await cursor.fetchall()
+
+    async def first(self, query: str, row: type[Row], **values: object) -> Row | None:
+        """The first row of the named query, None where there is none."""
+        rows = await self.all(query, row, **values)
+        return rows[0] if rows else None
+
+    async def run(self, query: str, **values: object) -> int:
+        """Carry out the named query; returns how many rows it touched."""
+        async with self._connection.cursor() as cursor:
+            await self._send(cursor, query, values)
+            return cursor.rowcount
+
+    async def copy(self, query: str, data: str) -> None:
+        """Stream `data` into the named ``copy … from stdin`` query."""
+        self._observe(query)
+        try:
+            async with self._connection.cursor() as cursor, cursor.copy(_text(query)) as copy:
+                await copy.write(data)
+        except psycopg.Error as error:
+            raise _store_error(query, error) from None
+
+    async def _send(self, cursor: psycopg.AsyncCursor[Row], query: str, values: dict[str, object]) -> None:
+        self._observe(query)
+        try:
+            await cursor.execute(_text(query), values)
+        except psycopg.Error as error:
+            raise _store_error(query, error) from None
+
+
+class Store:
+    """One connection to the database. Transactions on it take turns."""
+
+    def __init__(
+        self, connection: psycopg.AsyncConnection, *, statement_seconds_max: int, observe: Observer
+    ) -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self._timeout = f"{statement_seconds_max}s"
+        self._observe = observe
+
+    @classmethod
+    async def open(
+        cls,
+        conninfo: str,
+        *,
+        statement_seconds_max: int = 300,
+        connect_seconds_max: int = 30,
+        observe: Observer = lambda _: None,
+    ) -> Self:
+        """Connect and prepare the session. Raises ConfigError where the database can't be reached."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                conninfo, autocommit=True, connect_timeout=connect_seconds_max, application_name="caudal"
+            )
+        except psycopg.OperationalError as error:
+            raise ConfigError(
+                f"can't reach the database: {_first_line(error)}; is DATABASE_URL right?"
+            ) from None
+        store = cls(connection, statement_seconds_max=statement_seconds_max, observe=observe)
+        try:
+            async with store.transaction() as tx:
+                await tx.run("incoming_table")
+                await tx.run("resolved_table")
+        except BaseException:
+            await connection.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self, *spaces: UUID) -> AsyncIterator[Transaction]:
+        """A transaction that sees `spaces` and nothing else; commits at the end of the block, or rolls back."""
+        async with self._begin() as tx:
+            scope = "{" + ",".join(str(space) for space in spaces) + "}"
+            await tx.run("enter_scope", spaces=scope, timeout=self._timeout)
+            yield tx
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[Transaction]:
+        """A transaction that sees which spaces there are, and no row inside any."""
+        async with self._begin() as tx:
+            await tx.run("enter_directory")
+            yield tx
+
+    @asynccontextmanager
+    async def installation(self) -> AsyncIterator[Transaction]:
+        """A transaction outside every space: versions, migrations, the catalogue. For `caudal doctor`."""
+        async with self._begin() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[Transaction]:
+        async with self._turn:
+            try:
+                async with self._connection.transaction():
+                    yield Transaction(self._connection, self._observe)
+                    self._observe("commit")
+            except psycopg.Error as error:
+                raise _store_error("commit", error) from None
+
+
+def json_rows(rows: Sequence[dict[str, object]]) -> str:
+    """`rows` as the JSON text that ``jsonb_to_recordset`` takes; amounts stay exact (as text)."""
+    return msgspec.json.encode(rows).decode()
+
+
+def _text(query: str) -> bytes:
+    return load()[query].encode()
+
+
+def _store_error(query: str, error: psycopg.Error) -> StoreError:
+    # Not the server's message: its DETAIL quotes values (reference: PostgreSQL error fields).
+    what = [type(error).__name__, error.sqlstate or "no SQLSTATE", error.diag.constraint_name or ""]
+    return StoreError(f"{query}: {' '.join(part for part in what if part)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

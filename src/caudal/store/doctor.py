@@ -1,0 +1,69 @@
+"""What the database says of itself, for `caudal doctor` and for the tests that hold the schema."""
+
+from importlib.resources import files
+from uuid import UUID
+
+import msgspec
+
+from caudal.store.database import Store, Transaction
+
+
+class ServerVersion(msgspec.Struct, frozen=True):
+    """Which PostgreSQL answers."""
+
+    number: int
+    text: str
+
+
+class Invariants(msgspec.Struct, frozen=True):
+    """Counts of what must not be. All zero in a sound space; an unfinished run is a note, not a fault."""
+
+    unlinked_observations: int
+    unfounded_transactions: int
+    strayed: int
+    unfinished: int
+
+
+class _Line(msgspec.Struct, frozen=True):
+    line: str
+
+
+class _Links(msgspec.Struct, frozen=True):
+    unlinked_observations: int
+    unfounded_transactions: int
+
+
+class _Strayed(msgspec.Struct, frozen=True):
+    strayed: int
+
+
+class _Unfinished(msgspec.Struct, frozen=True):
+    unfinished: int
+
+
+def declared_schema() -> list[str]:
+    """The schema this version of Caudal declares (schema.txt), line by line."""
+    return files("caudal.store").joinpath("schema.txt").read_text("utf-8").splitlines()
+
+
+async def actual_schema(store: Store) -> list[str]:
+    """The schema as the server has it, in the same words."""
+    async with store.installation() as tx:
+        return [row.line for row in await tx.all("catalogue", _Line)]
+
+
+async def server_version(store: Store) -> ServerVersion:
+    """Which PostgreSQL answers."""
+    async with store.installation() as tx:
+        found = await tx.first("server_version", ServerVersion)
+    return found or ServerVersion(0, "unknown")
+
+
+async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
+    """Count what must not be in this space (I2 of the reliability invariants, and the chain rule)."""
+    links = await tx.first("broken_links", _Links, space_id=space_id) or _Links(0, 0)
+    strayed = await tx.first("strayed_transactions", _Strayed, space_id=space_id) or _Strayed(0)
+    unfinished = await tx.first("unfinished_runs", _Unfinished, space_id=space_id) or _Unfinished(0)
+    return Invariants(
+        links.unlinked_observations, links.unfounded_transactions, strayed.strayed, unfinished.unfinished
+    )

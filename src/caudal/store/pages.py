@@ -1,0 +1,328 @@
+"""Writing one page: its observations, what follows from them, and its cursor, in the caller's transaction.
+
+A page costs the same number of statements whatever its size: copied once into a temporary table, compared with
+the latest versions of its chains, written by set statements (DESIGN §6). Applying it again changes nothing.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from caudal.model.changes import (
+    AccountGone,
+    AccountSeen,
+    BalanceSeen,
+    Change,
+    HoldingSeen,
+    Page,
+    SourceRef,
+    TransactionGone,
+    TransactionSeen,
+    Unreadable,
+)
+from caudal.model.errors import ConflictError, NotFound, Revoked
+from caudal.store.database import Transaction, json_rows
+from caudal.store.ids import new_id, new_ids
+
+
+class PageCounts(msgspec.Struct, frozen=True):
+    """What one page did: transactions `created`, `changed`, `gone`, of `seen` told; items in `quarantined`."""
+
+    seen: int
+    created: int
+    changed: int
+    gone: int
+    quarantined: int
+    accounts: frozenset[UUID]
+    """The accounts the page spoke of."""
+
+
+class PageTarget(msgspec.Struct, frozen=True):
+    """Where a page belongs. `stream` names the cursor; `routes` books source accounts to chosen accounts."""
+
+    space_id: UUID
+    connection_id: UUID
+    run_id: UUID
+    stream: str
+    subject: str = ""
+    routes: Mapping[SourceRef, UUID] = {}
+
+
+class _SourceAccount(msgspec.Struct, frozen=True):
+    reference: str
+    source_account_id: UUID
+    account_id: UUID
+    name: str
+    kind: str
+    currency: str
+    iban: str | None
+    number: str | None
+    institution: str | None
+
+
+class _State(msgspec.Struct, frozen=True):
+    state: str
+
+
+class _Name(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    created: int
+    changed: int
+    gone: int
+
+
+async def apply_page(tx: Transaction, target: PageTarget, page: Page) -> PageCounts:
+    """Write `page` and its cursor. Raises Revoked where the connection has ended; then nothing is written."""
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
+    await tx.run("steer_planner")
+    held = await tx.first("lock_connection", _State, **scope)
+    if held is None:
+        raise NotFound(f"connection {target.connection_id} is not in this space")
+    if held.state == "revoked":
+        raise Revoked(f"connection {target.connection_id} was revoked; nothing more is written to it")
+    accounts = await _see_accounts(tx, target, page.changes)
+    unreadable = [*page.unreadable, *_not_kept(page.changes)]
+    told = [change for change in page.changes if isinstance(change, TransactionSeen | TransactionGone)]
+    await tx.copy("copy_incoming", _copy_text(told, accounts))
+    space = {"space_id": target.space_id}
+    run = {**space, "run_id": target.run_id}
+    await tx.run("tell_reused_ids_apart", **space)
+    await tx.run("resolve", **space)
+    await tx.run("insert_observations", **run)
+    await tx.run("upsert_transactions", **space)
+    await tx.run("insert_links", **space)
+    await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
+    await tx.run("insert_coverage", **run, rows=_window_rows(page, accounts))
+    await tx.run(
+        "insert_quarantine",
+        **run,
+        connection_id=target.connection_id,
+        subject=target.subject,
+        rows=json_rows(
+            [
+                {"place": _storable(u.where), "why": _storable(u.why), "raw": _storable(u.raw)}
+                for u in unreadable
+            ]
+        ),
+    )
+    await tx.run("move_cursor", **scope, stream=target.stream, value=page.next)
+    done = await tx.first("count_page", _Outcome, **run, seen=len(told), quarantined=len(unreadable))
+    if done is None:
+        raise NotFound(f"run {target.run_id} is not in this space")
+    return PageCounts(
+        seen=len(told),
+        created=done.created,
+        changed=done.changed,
+        gone=done.gone,
+        quarantined=len(unreadable),
+        accounts=frozenset(accounts[ref].account_id for ref in _refs(page)),
+    )
+
+
+def _refs(page: Page) -> set[SourceRef]:
+    return {change.ref for change in page.changes} | {window.ref for window in page.windows}
+
+
+async def _see_accounts(
+    tx: Transaction, target: PageTarget, changes: Sequence[Change]
+) -> dict[SourceRef, _SourceAccount]:
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
+    known = {
+        SourceRef(account.reference): account
+        for account in await tx.all("source_accounts", _SourceAccount, **scope)
+    }
+    taken = {row.name for row in await tx.all("account_names", _Name, space_id=target.space_id)}
+    opened: list[dict[str, object]] = []
+    for change in changes:
+        if not isinstance(change, AccountSeen):
+            continue
+        before = known.get(change.ref)
+        account_id = before.account_id if before else target.routes.get(change.ref)
+        routed = target.routes.get(change.ref, account_id)
+        if routed != account_id:
+            raise ConflictError(
+                f"{change.name or change.ref} is already booked to another account; it can't be moved by an import"
+            )
+        if account_id is None:
+            account_id = new_id()
+            name = _free_name(change, taken)
+            taken.add(name)
+            opened.append(
+                {"account_id": account_id, "name": name, "kind": change.kind, "currency": change.currency}
+            )
+        known[change.ref] = _SourceAccount(
+            reference=change.ref,
+            source_account_id=before.source_account_id if before else new_id(),
+            account_id=account_id,
+            name=change.name,
+            kind=change.kind,
+            currency=change.currency,
+            iban=change.iban,
+            number=change.number,
+            institution=change.institution,
+        )
+    seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
+    await tx.run("insert_accounts", space_id=target.space_id, rows=json_rows(opened))
+    rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]
+    await tx.run("upsert_source_accounts", **scope, rows=json_rows(rows))
+    gone = [change.ref for change in changes if isinstance(change, AccountGone)]
+    await tx.run("mark_accounts_gone", **scope, references=gone)
+    return known
+
+
+def _free_name(account: AccountSeen, taken: set[str]) -> str:
+    name = account.name or account.iban or account.number or account.ref
+    count = 1
+    free = name
+    while free in taken:
+        count += 1
+        free = f"{name} ({count})"
+    return free
+
+
+def _not_kept(changes: Iterable[Change]) -> list[Unreadable]:
+    """Holdings have no table of their own yet: kept raw, counted and shown rather than dropped."""
+    return [
+        Unreadable(
+            where=change.ref, why="a holding: positions are not kept yet", raw=repr(change), ref=change.ref
+        )
+        for change in changes
+        if isinstance(change, HoldingSeen)
+    ]
+
+
+class _Step(msgspec.Struct, frozen=True):
+    """One of several changes a page tells of one id: its place in their order, and the transaction they share."""
+
+    told: TransactionSeen | None
+    """What is told; for a TransactionGone what stood before it on the page, None where nothing did."""
+    step: int
+    final: bool
+    transaction_id: str
+
+
+def _copy_text(
+    changes: Sequence[TransactionSeen | TransactionGone], accounts: Mapping[SourceRef, _SourceAccount]
+) -> str:
+    text = io.StringIO()
+    write = csv.writer(text, lineterminator="\n").writerow
+    ids = {ref: (account.source_account_id, account.account_id) for ref, account in accounts.items()}
+    repeats = _repeats(changes)
+    for place, (change, fresh) in enumerate(zip(changes, new_ids(len(changes)), strict=True)):
+        told = change if type(change) is TransactionSeen else None
+        gone = told is None
+        step, final, transaction_id = 0, True, fresh
+        if place in repeats:
+            repeat = repeats[place]
+            if repeat is None:
+                continue
+            told, step, final, transaction_id = repeat.told, repeat.step, repeat.final, repeat.transaction_id
+        key = (place, *ids[change.ref], transaction_id, change.id)
+        if told is None:
+            write((*key, "", step, final, gone, *[""] * 11, "provider_id"))
+            continue
+        money = told.money
+        write(
+            (
+                *key,
+                told.fallback_id,
+                step,
+                final,
+                gone,
+                told.status,
+                money.amount,
+                money.currency,
+                told.booked_on,
+                told.value_on,
+                told.authorized_on,
+                told.occurred_at,
+                told.description,
+                told.counterparty,
+                told.reference,
+                told.raw,
+                told.rule,
+            )
+        )
+    return _storable(text.getvalue())
+
+
+def _repeats(changes: Sequence[TransactionSeen | TransactionGone]) -> dict[int, _Step | None]:
+    """Place → its step, for ids told more than once; None where it only says again what was just said.
+
+    Almost always every id of a page stands once; a source that tells of one twice tells two versions of it.
+    """
+    chains: dict[tuple[SourceRef, str], list[int]] = {}
+    for place, change in enumerate(changes):
+        chains.setdefault((change.ref, change.id), []).append(place)
+    repeats: dict[int, _Step | None] = {}
+    if len(chains) == len(changes):
+        return repeats
+    for places in chains.values():
+        if len(places) > 1:
+            repeats |= _steps(changes, places)
+    return repeats
+
+
+def _steps(
+    changes: Sequence[TransactionSeen | TransactionGone], places: list[int]
+) -> dict[int, _Step | None]:
+    news = [places[0]]
+    for place in places[1:]:
+        if not _says_the_same(changes[place], changes[news[-1]]):
+            news.append(place)
+    steps: dict[int, _Step | None] = dict.fromkeys(places)
+    transaction_id = str(new_id())
+    standing: TransactionSeen | None = None
+    for step, place in enumerate(news):
+        change = changes[place]
+        standing = change if isinstance(change, TransactionSeen) else standing
+        steps[place] = _Step(standing, step, place == news[-1], transaction_id)
+    return steps
+
+
+def _says_the_same(one: TransactionSeen | TransactionGone, other: TransactionSeen | TransactionGone) -> bool:
+    if isinstance(one, TransactionSeen) and isinstance(other, TransactionSeen):
+        return msgspec.structs.replace(one, raw=other.raw) == other
+    return type(one) is type(other)
+
+
+def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+    return json_rows(
+        [
+            {
+                "source_account_id": accounts[change.ref].source_account_id,
+                "kind": change.kind,
+                "as_of": change.on,
+                "amount": change.money.amount,
+                "currency": change.money.currency,
+                "firm": change.firm,
+                "told_at": change.at,
+            }
+            for change in changes
+            if isinstance(change, BalanceSeen)
+        ]
+    )
+
+
+def _window_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+    return json_rows(
+        [
+            {
+                "source_account_id": accounts[window.ref].source_account_id,
+                "start_on": window.start,
+                "end_on": window.end,
+            }
+            for window in page.windows
+        ]
+    )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text can't hold U+0000: shown as its symbol (U+2400), so that what is kept says it was there."""
+    return text.replace("\0", "\u2400") if "\0" in text else text

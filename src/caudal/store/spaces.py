@@ -1,0 +1,110 @@
+"""Spaces, connections, accounts and runs: where rows belong."""
+
+from uuid import UUID
+
+import msgspec
+
+from caudal.model.errors import ConflictError, NotFound
+from caudal.store.database import Store, Transaction
+from caudal.store.ids import new_id
+
+
+class Space(msgspec.Struct, frozen=True):
+    """One person's, household's or firm's books."""
+
+    space_id: UUID
+    name: str
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """One link through a provider."""
+
+    connection_id: UUID
+    state: str
+
+
+class NamedAccount(msgspec.Struct, frozen=True):
+    """An account as a person refers to it."""
+
+    account_id: UUID
+    name: str
+    kind: str
+    currency: str
+
+
+class _RunId(msgspec.Struct, frozen=True):
+    run_id: UUID
+
+
+class _AccountId(msgspec.Struct, frozen=True):
+    account_id: UUID
+
+
+class _Cursor(msgspec.Struct, frozen=True):
+    value: str
+
+
+async def list_spaces(store: Store) -> list[Space]:
+    """Every space of the installation, the oldest first."""
+    async with store.directory() as tx:
+        return await tx.all("list_spaces", Space)
+
+
+async def create_space(store: Store, name: str) -> Space:
+    """A new, empty space."""
+    space = Space(new_id(), name)
+    async with store.transaction(space.space_id) as tx:
+        await tx.run("insert_space", space_id=space.space_id, name=space.name)
+    return space
+
+
+async def connection(tx: Transaction, space_id: UUID, provider: str, label: str) -> Connection:
+    """The space's connection of this provider and label, made active where there is none yet."""
+    which = {"space_id": space_id, "provider": provider, "label": label}
+    found = await tx.first("find_connection", Connection, **which)
+    if found is None:
+        found = await tx.first("insert_connection", Connection, **which, state="active")
+    if found is None:  # another process made it between the two
+        found = await tx.first("find_connection", Connection, **which)
+    if found is None:
+        raise NotFound(f"no {provider} connection in this space")
+    return found
+
+
+async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccount | None:
+    """The account with this id or name, None where there is none. Raises ConflictError where it fits several."""
+    found = await tx.all("find_account", NamedAccount, space_id=space_id, text=text)
+    if len(found) > 1:
+        raise ConflictError(f"{text!r} fits several accounts: give the account's id")
+    return found[0] if found else None
+
+
+async def create_account(tx: Transaction, space_id: UUID, name: str, kind: str, currency: str) -> UUID:
+    """A new account under the name a person gave it."""
+    made = await tx.first(
+        "insert_account", _AccountId, space_id=space_id, name=name, kind=kind, currency=currency
+    )
+    if made is None:
+        raise NotFound("the account just made can't be found")
+    return made.account_id
+
+
+async def start_run(tx: Transaction, space_id: UUID, connection_id: UUID, subject: str) -> UUID:
+    """A run begins; `subject` says in words what it pulls."""
+    run = await tx.first("start_run", _RunId, space_id=space_id, connection_id=connection_id, subject=subject)
+    if run is None:
+        raise NotFound("the run just made can't be found")
+    return run.run_id
+
+
+async def finish_run(tx: Transaction, space_id: UUID, run_id: UUID, outcome: str, error: str | None) -> None:
+    """A run ends: complete, partial or failed."""
+    await tx.run("finish_run", space_id=space_id, run_id=run_id, outcome=outcome, error=error)
+
+
+async def read_cursor(tx: Transaction, space_id: UUID, connection_id: UUID, stream: str) -> str:
+    """Where a stream stands; '' at its beginning."""
+    row = await tx.first(
+        "read_cursor", _Cursor, space_id=space_id, connection_id=connection_id, stream=stream
+    )
+    return row.value if row else ""

@@ -1,0 +1,117 @@
+-- name: list_accounts
+-- Accounts with what the ledger holds on them and their proof, a row for each currency in use.
+select a.account_id, a.name, a.kind, coalesce(sums.currency, a.currency) as currency,
+    coalesce(sums.booked, 0) as booked, coalesce(sums.transactions, 0) as transactions,
+    sums.first_on, sums.last_on, coalesce(p.verdict, 'none') as verdict, p.proven_to, p.off_by, p.off_since,
+    told.iban, told.number, told.institution
+from caudal.account a
+left join lateral (
+    select t.currency, sum(t.amount) filter (where t.status = 'booked') as booked, count(*) as transactions,
+        min(t.booked_on) as first_on, max(t.booked_on) as last_on
+    from caudal.transaction t
+    where t.space_id = a.space_id and t.account_id = a.account_id and t.gone_at is null
+    group by t.currency
+) sums on true
+left join caudal.proof p
+    on p.space_id = a.space_id and p.account_id = a.account_id and p.currency = coalesce(sums.currency, a.currency)
+left join lateral (
+    select s.iban, s.number, s.institution
+    from caudal.source_account s
+    where s.space_id = a.space_id and s.account_id = a.account_id
+    order by s.created_at, s.source_account_id
+    limit 1
+) told on true
+where a.space_id = %(space_id)s and (%(account_id)s::uuid is null or a.account_id = %(account_id)s)
+order by a.name, currency
+
+-- name: latest_balances
+-- The latest booked balance each account's sources told.
+select distinct on (s.account_id, b.currency) s.account_id, b.currency, b.amount, b.as_of
+from caudal.balance b
+join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
+where b.space_id = %(space_id)s and b.kind = 'booked'
+order by s.account_id, b.currency, b.as_of desc, b.seen_at desc, b.balance_id desc
+
+-- name: list_transactions
+-- Transactions, the latest first; every filter is optional.
+select t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,
+    t.description, t.counterparty, t.reference, t.value_on
+from caudal.transaction t
+join caudal.account a on a.space_id = t.space_id and a.account_id = t.account_id
+where t.space_id = %(space_id)s and t.gone_at is null
+    and (%(account_id)s::uuid is null or t.account_id = %(account_id)s)
+    and (%(start)s::date is null or t.booked_on >= %(start)s)
+    and (%(end)s::date is null or t.booked_on <= %(end)s)
+    and (%(search)s::text is null or concat_ws(' ', t.description, t.counterparty, t.reference) ilike %(search)s)
+order by t.booked_on desc, t.transaction_id desc
+limit %(limit)s
+
+-- name: find_transactions
+-- Transactions whose id is, or begins with, this text.
+select t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,
+    t.description, t.counterparty, t.reference, t.value_on
+from caudal.transaction t
+join caudal.account a on a.space_id = t.space_id and a.account_id = t.account_id
+where t.space_id = %(space_id)s
+    and t.transaction_id between rpad(%(prefix)s, 32, '0')::uuid and rpad(%(prefix)s, 32, 'f')::uuid
+limit 2
+
+-- name: observations_of
+-- All that sources told of one transaction, oldest version first.
+select o.observation_id, o.provider_id, o.version, o.gone, o.status, o.amount, o.currency, o.booked_on, o.value_on,
+    o.description, o.counterparty, o.reference, o.raw, o.seen_at, l.rule, s.reference as source_account,
+    s.name as source_name, c.provider, r.subject, r.run_id
+from caudal.observation_link l
+join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
+join caudal.source_account s on s.space_id = o.space_id and s.source_account_id = o.source_account_id
+join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+join caudal.run r on r.space_id = o.space_id and r.run_id = o.run_id
+where l.space_id = %(space_id)s and l.transaction_id = %(transaction_id)s
+order by o.seen_at, o.version
+
+-- name: list_quarantine
+-- What lies in quarantine, the latest first.
+select quarantine_id, subject, place, why, raw, seen_at from caudal.quarantine
+where space_id = %(space_id)s
+order by seen_at desc, quarantine_id desc
+limit %(limit)s
+
+-- name: evidence
+-- Booked balances told for these accounts: what the ledger must agree with.
+select s.account_id, b.currency, b.as_of, b.amount, b.firm
+from caudal.balance b
+join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
+where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s) and b.kind = 'booked'
+order by s.account_id, b.currency, b.as_of, b.seen_at, b.balance_id
+
+-- name: daily_sums
+-- What the ledger holds as booked on each day, for accounts that have evidence to compare it with.
+select t.account_id, t.currency, t.booked_on, sum(t.amount) as amount
+from caudal.transaction t
+where t.space_id = %(space_id)s and t.account_id = any (%(accounts)s) and t.status = 'booked'
+    and t.gone_at is null
+group by t.account_id, t.currency, t.booked_on
+order by t.account_id, t.currency, t.booked_on
+
+-- name: account_currencies
+-- Which currencies these accounts hold, so that one without evidence is told as such.
+select account_id, currency from caudal.account
+where space_id = %(space_id)s and account_id = any (%(accounts)s)
+
+-- name: replace_proofs
+-- The verdicts, as they now stand.
+insert into caudal.proof (space_id, account_id, currency, verdict, proven_to, off_by, off_since)
+select %(space_id)s, account_id, currency, verdict, proven_to, off_by, off_since
+from jsonb_to_recordset(%(rows)s) as row (account_id uuid, currency text, verdict text, proven_to date,
+    off_by numeric, off_since date)
+on conflict on constraint proof_pk do update set
+    verdict = excluded.verdict, proven_to = excluded.proven_to, off_by = excluded.off_by,
+    off_since = excluded.off_since, checked_at = now()
+
+-- name: proofs_of
+-- The verdicts for these accounts.
+select p.account_id, a.name as account, p.currency, p.verdict, p.proven_to, p.off_by, p.off_since
+from caudal.proof p
+join caudal.account a on a.space_id = p.space_id and a.account_id = p.account_id
+where p.space_id = %(space_id)s and (%(accounts)s::uuid[] is null or p.account_id = any (%(accounts)s))
+order by a.name, p.currency

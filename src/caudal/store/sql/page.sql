@@ -1,0 +1,231 @@
+-- name: incoming_table
+-- Where a page is copied to before it is compared; lives as long as the session, empty at each commit.
+create temporary table if not exists incoming (
+    ord integer not null,
+    source_account_id uuid not null,
+    account_id uuid not null,
+    transaction_id uuid not null,
+    provider_id text not null,
+    fallback_id text not null,
+    step integer not null,
+    final boolean not null,
+    gone boolean not null,
+    status text,
+    amount numeric,
+    currency text,
+    booked_on date,
+    value_on date,
+    authorized_on date,
+    occurred_at timestamptz,
+    description text,
+    counterparty text,
+    reference text,
+    raw text,
+    rule text not null
+) on commit delete rows
+
+-- name: resolved_table
+-- What of a page is new or changed, with the transaction it belongs to.
+create temporary table if not exists resolved (
+    like incoming,
+    observation_id uuid not null,
+    version integer not null,
+    created boolean not null
+) on commit delete rows
+
+-- name: steer_planner
+-- Until this transaction ends: compare a page with the ledger through indexes, row by row, in index order. Without
+-- statistics (a fresh database) the planner would else scan what it should look up, and cost would grow with the
+-- ledger; a page is small beside it, so the look-up is right at every size.
+select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+
+-- name: lock_connection
+-- One writer per connection: a second one waits here. The state is read in the transaction that writes.
+select state from caudal.connection
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+for update
+
+-- name: source_accounts
+-- The accounts this connection has shown so far.
+select reference, source_account_id, account_id, name, kind, currency, iban, number, institution
+from caudal.source_account
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+
+-- name: account_names
+-- Names taken in this space.
+select name from caudal.account where space_id = %(space_id)s
+
+-- name: insert_accounts
+-- Accounts for source accounts seen for the first time.
+insert into caudal.account (space_id, account_id, name, kind, currency)
+select %(space_id)s, account_id, name, kind, currency
+from jsonb_to_recordset(%(rows)s) as row (account_id uuid, name text, kind text, currency text)
+
+-- name: upsert_source_accounts
+-- What the source says of its accounts, the latest word.
+insert into caudal.source_account
+    (space_id, connection_id, source_account_id, account_id, reference, name, kind, currency, iban, number, institution)
+select %(space_id)s, %(connection_id)s, source_account_id, account_id, reference, name, kind, currency, iban,
+    number, institution
+from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, reference text, name text,
+    kind text, currency text, iban text, number text, institution text)
+on conflict on constraint source_account_reference_unique do update set
+    name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
+    number = excluded.number, institution = excluded.institution, gone_at = null, updated_at = now()
+
+-- name: mark_accounts_gone
+-- The source no longer shows them.
+update caudal.source_account set gone_at = now(), updated_at = now()
+where space_id = %(space_id)s and connection_id = %(connection_id)s and reference = any (%(references)s)
+    and gone_at is null
+
+-- name: copy_incoming
+-- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
+copy incoming (ord, source_account_id, account_id, transaction_id, provider_id, fallback_id, step, final, gone,
+    status, amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty,
+    reference, raw, rule)
+from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw))
+
+-- name: tell_reused_ids_apart
+-- An id that already stands for another booked movement (other day *and* other amount) is not an update of it:
+-- the source reuses its ids, and the one derived from the content takes over.
+update incoming set provider_id = incoming.fallback_id, rule = 'derived_id'
+from (
+    select i.ord
+    from incoming i
+    cross join lateral (
+        select o.status, o.gone, o.booked_on, o.amount
+        from caudal.observation o
+        where o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
+            and o.provider_id = i.provider_id
+        order by o.version desc
+        limit 1
+    ) told
+    where i.fallback_id <> '' and told.status = 'booked' and not told.gone
+        and told.booked_on <> i.booked_on and told.amount <> i.amount
+) reused
+where reused.ord = incoming.ord
+
+-- name: resolve
+-- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.
+-- A first step that says what is known already is left out; later steps of a page are news by construction.
+insert into resolved
+    (ord, source_account_id, account_id, transaction_id, provider_id, fallback_id, step, final, gone, status,
+    amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw,
+    rule, observation_id, version, created)
+select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i.transaction_id), i.provider_id,
+    i.fallback_id, i.step, i.final, i.gone,
+    case when i.gone and i.step = 0 then told.status else i.status end,
+    case when i.gone and i.step = 0 then told.amount else i.amount end,
+    case when i.gone and i.step = 0 then told.currency else i.currency end,
+    case when i.gone and i.step = 0 then told.booked_on else i.booked_on end,
+    case when i.gone and i.step = 0 then told.value_on else i.value_on end,
+    case when i.gone and i.step = 0 then told.authorized_on else i.authorized_on end,
+    case when i.gone and i.step = 0 then told.occurred_at else i.occurred_at end,
+    case when i.gone and i.step = 0 then told.description else i.description end,
+    case when i.gone and i.step = 0 then told.counterparty else i.counterparty end,
+    case when i.gone and i.step = 0 then told.reference else i.reference end,
+    i.raw, i.rule, uuidv7(),
+    coalesce(told.version, 0) + i.step + 1, told.observation_id is null
+from incoming i
+left join lateral (
+    select o.*
+    from caudal.observation o
+    where o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
+        and o.provider_id = i.provider_id
+    order by o.version desc
+    limit 1
+) told on true
+left join lateral (
+    select l.transaction_id
+    from caudal.observation_link l
+    where l.space_id = %(space_id)s and l.observation_id = told.observation_id
+) link on true
+where case
+    when i.step > 0 then true
+    when i.gone then told.observation_id is not null and not told.gone
+    when told.observation_id is null or told.gone then true
+    else (told.status, told.amount, told.currency, told.booked_on, told.value_on, told.authorized_on,
+            told.occurred_at, told.description, told.counterparty, told.reference)
+        is distinct from (i.status, i.amount, i.currency, i.booked_on, i.value_on, i.authorized_on,
+            i.occurred_at, i.description, i.counterparty, i.reference)
+    end
+
+-- name: insert_observations
+-- Every version, kept for good.
+insert into caudal.observation
+    (space_id, observation_id, source_account_id, provider_id, version, run_id, gone, status, amount, currency,
+    booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw)
+select %(space_id)s, observation_id, source_account_id, provider_id, version, %(run_id)s, gone, status, amount,
+    currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw
+from resolved
+order by ord
+
+-- name: upsert_transactions
+-- A chain seen for the first time founds a transaction; else the transaction follows the chain's latest version.
+insert into caudal.transaction as t
+    (space_id, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+    occurred_at, description, counterparty, reference, gone_at)
+select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+    occurred_at, description, counterparty, reference, case when gone then now() end
+from resolved
+where final
+order by ord
+on conflict on constraint transaction_pk do update set
+    status = excluded.status, amount = excluded.amount, currency = excluded.currency,
+    booked_on = excluded.booked_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
+    occurred_at = excluded.occurred_at, description = excluded.description, counterparty = excluded.counterparty,
+    reference = excluded.reference, gone_at = excluded.gone_at, updated_at = now()
+
+-- name: insert_links
+-- Which observation tells of which transaction, and by what rule.
+insert into caudal.observation_link (space_id, observation_id, transaction_id, rule)
+select %(space_id)s, observation_id, transaction_id, rule from resolved order by ord
+
+-- name: insert_balances
+-- Figures the source reported; one told before is not told again.
+insert into caudal.balance
+    (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at)
+select %(space_id)s, source_account_id, %(run_id)s, kind, as_of, amount, currency, firm, told_at
+from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, kind text, as_of date, amount numeric,
+    currency text, firm boolean, told_at timestamptz)
+on conflict on constraint balance_told_unique do nothing
+
+-- name: insert_coverage
+-- The windows this page completes.
+insert into caudal.coverage (space_id, source_account_id, run_id, start_on, end_on)
+select %(space_id)s, source_account_id, %(run_id)s, start_on, end_on
+from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, start_on date, end_on date)
+on conflict on constraint coverage_window_unique do nothing
+
+-- name: insert_quarantine
+-- What could not be understood, once.
+insert into caudal.quarantine (space_id, connection_id, run_id, subject, place, why, raw, fingerprint)
+select %(space_id)s, %(connection_id)s, %(run_id)s, %(subject)s, place, why, raw,
+    sha256(convert_to(concat_ws(chr(31), place, why, raw), 'UTF8'))
+from jsonb_to_recordset(%(rows)s) as row (place text, why text, raw text)
+on conflict on constraint quarantine_fingerprint_unique do nothing
+
+-- name: move_cursor
+-- Where this stream of the connection now stands.
+insert into caudal.cursor (space_id, connection_id, stream, value)
+values (%(space_id)s, %(connection_id)s, %(stream)s, %(value)s)
+on conflict on constraint cursor_pk do update set value = excluded.value, updated_at = now()
+
+-- name: count_page
+-- The run's record of this page; returns what the page did.
+with page as (
+    select
+        count(*) filter (where created and final) as created,
+        count(*) filter (where not created and final and not gone) as changed,
+        count(*) filter (where final and gone) as gone
+    from resolved
+)
+update caudal.run set
+    pages = pages + 1, seen = seen + %(seen)s, created = run.created + page.created,
+    changed = run.changed + page.changed, gone = run.gone + page.gone,
+    quarantined = quarantined + %(quarantined)s
+from page
+where run.space_id = %(space_id)s and run.run_id = %(run_id)s
+returning page.created, page.changed, page.gone

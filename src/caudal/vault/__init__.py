@@ -1,0 +1,1 @@
+"""Sealing secrets: key providers, data keys, envelopes. Nothing here touches the database or the clock."""

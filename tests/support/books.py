@@ -1,0 +1,102 @@
+"""Small worlds for tests of the engine: a space with a connection, pages made by hand, the ledger as a value."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from caudal.model.changes import (
+    AccountKind,
+    AccountSeen,
+    Change,
+    Cursor,
+    Page,
+    SourceRef,
+    Status,
+    TransactionSeen,
+    Window,
+)
+from caudal.model.money import Money
+from caudal.store import spaces
+from caudal.store.database import Store
+from caudal.sync import engine
+
+REF = SourceRef("acc-1")
+ACCOUNT = AccountSeen(REF, AccountKind.CHECKING, "EUR", "Giro")
+
+
+class Books(msgspec.Struct):
+    """A space with one connection."""
+
+    space_id: UUID
+    connection_id: UUID
+
+    def job(self, stream: str = "") -> engine.Job:
+        """The connection's stream as a job."""
+        return engine.Job(self.space_id, self.connection_id, stream=stream, subject="a test")
+
+
+async def books(store: Store, name: str = "home") -> Books:
+    """A new space with a connection."""
+    space = await spaces.create_space(store, name)
+    async with store.transaction(space.space_id) as tx:
+        connection = await spaces.connection(tx, space.space_id, "file", "files")
+    return Books(space.space_id, connection.connection_id)
+
+
+def seen(
+    id_: str,
+    amount: str = "-4.50",
+    day: date = date(2026, 3, 2),
+    text: str = "coffee",
+    status: Status = Status.BOOKED,
+    ref: SourceRef = REF,
+) -> TransactionSeen:
+    """A transaction as a source tells it."""
+    return TransactionSeen(
+        ref=ref,
+        id=id_,
+        status=status,
+        money=Money(Decimal(amount), "EUR"),
+        booked_on=day,
+        description=text,
+        raw=f"<{id_}>",
+    )
+
+
+def page(changes: Iterable[Change], cursor: str = "", windows: Sequence[Window] = ()) -> Page:
+    """A page that names its account and stands on its own."""
+    return Page([ACCOUNT, *changes], Cursor(cursor), bool(cursor), windows)
+
+
+def pull_of(*pages: Page) -> Callable[[Cursor], AsyncIterator[Page]]:
+    """A provider that tells these pages whatever the cursor."""
+
+    async def pull(_: Cursor) -> AsyncIterator[Page]:
+        for one in pages:
+            yield one
+
+    return pull
+
+
+def all_rows(conninfo: str, query: str) -> list[tuple[object, ...]]:
+    """Rows of the whole database, past row security: as the server's own superuser, whom no policy binds."""
+    with psycopg.connect(conninfo) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def ledger_of(conninfo: str) -> list[tuple[object, ...]]:
+    """What the ledger holds, without the ids and times that differ from run to run."""
+    return all_rows(
+        conninfo,
+        """
+        select a.name, t.booked_on, t.amount, t.currency, t.status, t.description, t.counterparty, t.reference,
+            t.gone_at is not null, count(*)
+        from caudal.transaction t join caudal.account a using (space_id, account_id)
+        group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        order by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        """,
+    )
