@@ -127,7 +127,7 @@ async def _import_with_bar(opened: Installation, space: Space, drop: FileDrop, *
 def show_import(report: FileReport) -> None:
     """One line for the file, one for each account it told of, one for each thing to know."""
     show.console.print(
-        f"[bold]{show.text(report.file)}[/bold] ({report.format}): read {report.read}, new {report.new}, "
+        f"[bold]{show.text(Path(report.file).name)}[/bold] ({report.format}): read {report.read}, new {report.new}, "
         f"known {report.known}"
         + (f", changed {report.changed}" if report.changed else "")
         + f", quarantined {report.quarantined}"

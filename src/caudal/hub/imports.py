@@ -128,6 +128,8 @@ def _is_id(text: str) -> bool:
 
 def _notes(opened: OpenedFile) -> list[str]:
     notes = []
+    if not opened.survey.statements and not opened.survey.unreadable:
+        notes.append("the file is well-formed, but holds no statement")
     for statement in opened.survey.statements:
         account = statement.account
         if not (account.iban or account.number or account.id or opened.drop.account):
@@ -135,7 +137,7 @@ def _notes(opened: OpenedFile) -> list[str]:
                 "the file names no account: exports of the same kind are booked together; "
                 "use --account to tell accounts apart"
             )
-        if statement.currency is None and opened.drop.currency is None and statement.entries:
+        if statement.currency_untold:
             notes.append(
                 "the file tells no currency: amounts are kept as XXX; use --currency to say which it is"
             )

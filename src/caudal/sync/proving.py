@@ -16,9 +16,6 @@ _Key = tuple[UUID, str]
 
 async def conclude_proofs(tx: Transaction, space_id: UUID, account_ids: Sequence[UUID]) -> None:
     """Compare these accounts' ledger with every balance told, and keep the verdicts."""
-    held = {
-        (row.account_id, row.currency) for row in await ledger.account_currencies(tx, space_id, account_ids)
-    }
     anchors: dict[_Key, list[Anchor]] = {}
     for told in await ledger.evidence(tx, space_id, account_ids):
         anchors.setdefault((told.account_id, told.currency), []).append(
@@ -27,8 +24,14 @@ async def conclude_proofs(tx: Transaction, space_id: UUID, account_ids: Sequence
     sums: dict[_Key, list[tuple[date, Decimal]]] = {}
     for day in await ledger.daily_sums(tx, space_id, account_ids):
         sums.setdefault((day.account_id, day.currency), []).append((day.booked_on, day.amount))
+    told_of = {account_id for account_id, _ in anchors.keys() | sums.keys()}
+    silent = {
+        (row.account_id, row.currency)
+        for row in await ledger.account_currencies(tx, space_id, account_ids)
+        if row.account_id not in told_of
+    }
     verdicts = [
         ledger.ProofRow(*key, **msgspec.structs.asdict(prove(anchors.get(key, ()), sums.get(key, ()))))
-        for key in sorted(held | anchors.keys() | sums.keys())
+        for key in sorted(silent | anchors.keys() | sums.keys())
     ]
     await ledger.replace_proofs(tx, space_id, verdicts)

@@ -20,20 +20,25 @@ from xml.parsers import expat
 
 from caudal.model.changes import AccountKind, Unreadable
 from caudal.model.errors import Malformed
+from caudal.model.iban import iban_in
+from caudal.providers.file.camt_paths import (
+    BALANCE_PATHS,
+    DETAIL_PATHS,
+    ENTRY_PATHS,
+    GROUP_PATHS,
+    STATEMENT_PATHS,
+)
+from caudal.providers.file.camt_tree import Fields, Node, TooDeepError
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import head_of, sniff_encoding
 from caudal.settings import FileBounds
 
-_Fields = dict[str, str]
 _Get = Callable[..., str | None]
 
 _CHUNK_BYTES: Final = 64 * 1024
 
 _NAMES_MAX: Final = 20_000
 """Distinct element names in one file. ISO 20022 as a whole has fewer; expat keeps each for good."""
-
-_NAMES_REMEMBERED_MAX: Final = 64
-"""Spellings (prefixes, unknown elements) one node of the path tree learns before it looks them up anew."""
 
 _MESSAGES: Final = {
     "BkToCstmrAcctRpt": "camt052",
@@ -54,7 +59,6 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _AFTER_A_DAY: Final = frozenset({"", "T", "Z", "+", "-"})
 _MIDNIGHT: Final = re.compile(r"T00:00(?![:.0]*[1-9])")
 _COUNT: Final = re.compile(r"\d{1,9}", re.ASCII)
-_IBAN: Final = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{11,30}", re.ASCII)
 _TRUE: Final = frozenset({"true", "1"})
 
 _NO_REFERENCE: Final = "NOTPROVIDED"
@@ -89,94 +93,6 @@ _REFERENCES: Final = (
     "entry_reference",
 )
 """What to call a payment by, best first."""
-
-# What is kept of each element: path below it → field. The text of an element is what stands after the last
-# start tag, so `Sts` reads alike where it is the code itself (older versions) and where it holds `Cd`.
-_GROUP_PATHS: Final = {
-    "GrpHdr/CreDtTm": "message_created",
-    "GrpHdr/MsgPgntn/PgNb": "message_page",
-    "GrpHdr/MsgPgntn/LastPgInd": "message_last_page",
-}
-_STATEMENT_PATHS: Final = {
-    "Id": "id",
-    "CreDtTm": "created",
-    "FrToDt/FrDtTm": "start",
-    "FrToDt/FrDt": "start",
-    "FrToDt/ToDtTm": "end",
-    "FrToDt/ToDt": "end",
-    **{f"{kind}Pgntn/PgNb": "page" for kind in ("Stmt", "Rpt", "Ntfctn")},
-    **{f"{kind}Pgntn/LastPgInd": "last_page" for kind in ("Stmt", "Rpt", "Ntfctn")},
-    "Acct/Id/IBAN": "iban",
-    "Acct/Id/BBAN": "number",
-    "Acct/Id/UPIC": "number",
-    "Acct/Id/PrtryAcct/Id": "number",
-    "Acct/Id/Othr/Id": "number",
-    "Acct/Tp/Cd": "kind",
-    "Acct/Ccy": "currency",
-    "Acct/Nm": "account_name",
-    "Acct/Ownr/Nm": "owner",
-    "Acct/Ownr/Pty/Nm": "owner",
-    "Acct/Svcr/FinInstnId/BIC": "bic",
-    "Acct/Svcr/FinInstnId/BICFI": "bic",
-    "Acct/Svcr/FinInstnId/CmbndId/BIC": "bic",
-    "Acct/Svcr/FinInstnId/Nm": "bank",
-    "Acct/Svcr/FinInstnId/NmAndAdr/Nm": "bank",
-    "Acct/Svcr/FinInstnId/CmbndId/Nm": "bank",
-}
-_BALANCE_PATHS: Final = {
-    "Tp/CdOrPrtry/Cd": "type",
-    "Tp/CdOrPrtry/Prtry": "type",
-    "Tp/Cd": "type",
-    "Amt": "amount",
-    "CdtDbtInd": "direction",
-    "Dt/Dt": "date",
-    "Dt/DtTm": "date",
-}
-_ENTRY_PATHS: Final = {
-    "NtryRef": "entry_reference",
-    "Amt": "amount",
-    "CdtDbtInd": "direction",
-    "RvslInd": "reversal",
-    "Sts": "status",
-    "Sts/Cd": "status",
-    "BookgDt/Dt": "booked",
-    "BookgDt/DtTm": "booked",
-    "ValDt/Dt": "value",
-    "ValDt/DtTm": "value",
-    "AcctSvcrRef": "bank_reference",
-    "BkTxCd/Domn/Cd": "domain",
-    "BkTxCd/Domn/Fmly/Cd": "family",
-    "BkTxCd/Domn/Fmly/SubFmlyCd": "sub_family",
-    "BkTxCd/Prtry/Cd": "own_code",
-    "Btch/NbOfTxs": "payments",
-    "NtryDtls/Btch/NbOfTxs": "payments",
-    "AddtlNtryInf": "entry_text",
-}
-_DETAIL_PATHS: Final = {
-    "Refs/AcctSvcrRef": "detail_bank_reference",
-    "Refs/EndToEndId": "end_to_end",
-    "Refs/ChqNb": "cheque",
-    "Refs/InstrId": "instruction",
-    "Refs/TxId": "transaction",
-    "Refs/PmtInfId": "payment",
-    "BkTxCd/Domn/Cd": "detail_domain",
-    "BkTxCd/Domn/Fmly/Cd": "detail_family",
-    "BkTxCd/Domn/Fmly/SubFmlyCd": "detail_sub_family",
-    "BkTxCd/Prtry/Cd": "detail_own_code",
-    **{
-        f"RltdPties/{side}/{path}": field
-        for side, field in (
-            ("Dbtr", "debtor"),
-            ("Cdtr", "creditor"),
-            ("UltmtDbtr", "ultimate_debtor"),
-            ("UltmtCdtr", "ultimate_creditor"),
-        )
-        for path in ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
-    },
-    "RmtInf/Strd/CdtrRefInf/Ref": "creditor_reference",
-    "RmtInf/Strd/CdtrRefInf/CdtrRef": "creditor_reference",
-    "AddtlTxInf": "detail_text",
-}
 
 
 def detect(head: bytes) -> str | None:
@@ -244,91 +160,30 @@ def _utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode()
 
 
-# -- the tree of paths ---------------------------------------------------------------------------------------
-
-
-class _Node(dict[str, "_Node"]):
-    """One element on a path worth knowing: its children by tag, what to do with it, and the way back up.
-
-    A tag it has not met is looked up once by its local name and remembered; an unknown one leads to a node
-    that keeps nothing. So a start tag costs one dict lookup, an end tag one attribute.
-    """
-
-    __slots__ = ("closes", "field", "into", "opens", "other", "parent", "room")
-
-    def __init__(self, parent: "_Node | None", room: int) -> None:
-        super().__init__()
-        self.parent: _Node = self if parent is None else parent
-        self.room = room
-        """How many levels may still be below."""
-        self.into: _Fields | None = None
-        """Where the element's text goes, under the name `field`."""
-        self.field = ""
-        self.opens: Callable[[dict[str, str]], None] | None = None
-        """Called at the start tag, with its attributes."""
-        self.closes: Callable[[], None] | None = None
-        self.other: _Node | None = None
-        """The one child that stands for everything unknown."""
-
-    def at(self, path: str) -> "_Node":
-        """The node below this one at a path of local names, made if need be. For building the tree."""
-        node = self
-        for name in path.split("/"):
-            if name not in node:
-                node[name] = _Node(node, node.room - 1)
-            node = node[name]
-        return node
-
-    def keep(self, paths: dict[str, str], into: _Fields) -> "_Node":
-        for path, field in paths.items():
-            node = self.at(path)
-            node.into, node.field = into, field
-        return self
-
-    def unknown(self) -> "_Node":
-        if self.room <= 0:
-            raise _TooDeepError
-        if self.other is None:
-            self.other = _Node(self, self.room - 1)
-        return self.other
-
-    def __missing__(self, tag: str) -> "_Node":
-        node = self.get(tag.rpartition(":")[2])
-        if node is None:
-            node = self.unknown()
-        if len(self) < _NAMES_REMEMBERED_MAX:
-            self[tag] = node
-        return node
-
-
-class _Outside(_Node):
+class _Outside(Node):
     """An element around the message: `Document`, or an envelope that holds `AppHdr` and `Document`."""
 
     __slots__ = ("depth", "message")
 
-    def __init__(self, parent: _Node | None, depth: int, room: int, message: "_Message") -> None:
+    def __init__(self, parent: Node | None, depth: int, room: int, message: "_Message") -> None:
         super().__init__(parent, room)
         self.depth = depth
         self.message = message
 
-    def unknown(self) -> _Node:
+    def unknown(self) -> Node:
         if self.room <= 0:
-            raise _TooDeepError
+            raise TooDeepError
         if self.other is None:
             self.other = _Outside(self, self.depth + 1, self.room - 1, self.message)
         return self.other
 
-    def __missing__(self, tag: str) -> _Node:
+    def __missing__(self, tag: str) -> Node:
         local = tag.rpartition(":")[2]
         message = _MESSAGE.fullmatch(local)
         if message:
             return self.message.begins(_MESSAGES[message[1]], self)
         self.message.passes(local, self.depth)
         return self.unknown()
-
-
-class _TooDeepError(Exception):
-    """More elements within elements than the bound allows. Never leaves this module."""
 
 
 # -- the message ---------------------------------------------------------------------------------------------
@@ -354,9 +209,9 @@ class _Message:
         self._line = 1
         self._text: list[str] = []
         """The text since the last start tag."""
-        self._group: _Fields = {}
-        self._header: _Fields = {}
-        self._record: _Fields = {}
+        self._group: Fields = {}
+        self._header: Fields = {}
+        self._record: Fields = {}
         """The fields of the balance or entry being read."""
         self._remittance: list[str] = []
         self._structured: list[str] = []
@@ -392,7 +247,7 @@ class _Message:
         records, self._records = self._records, []
         return records
 
-    def begins(self, format_: str, outside: _Node) -> _Node:
+    def begins(self, format_: str, outside: Node) -> Node:
         """A message starts within `outside`; returns the tree that reads it."""
         self._format = format_
         self._group.clear()
@@ -406,19 +261,19 @@ class _Message:
 
     # setting up
 
-    def _build_tree(self) -> _Node:
-        tree = _Node(None, self._bounds.nesting_max - 2).keep(_GROUP_PATHS, self._group)
+    def _build_tree(self) -> Node:
+        tree = Node(None, self._bounds.nesting_max - 2).keep(GROUP_PATHS, self._group)
         for name in ("Stmt", "Rpt", "Ntfctn"):
-            statement = tree.at(name).keep(_STATEMENT_PATHS, self._header)
+            statement = tree.at(name).keep(STATEMENT_PATHS, self._header)
             statement.opens, statement.closes = self._open_statement, self._close_statement
-            balance = statement.at("Bal").keep(_BALANCE_PATHS, self._record)
+            balance = statement.at("Bal").keep(BALANCE_PATHS, self._record)
             balance.opens, balance.closes = self._open_record, self._close_balance
             balance.at("Amt").opens = self._read_currency
-            entry = statement.at("Ntry").keep(_ENTRY_PATHS, self._record)
+            entry = statement.at("Ntry").keep(ENTRY_PATHS, self._record)
             entry.opens, entry.closes = self._open_record, self._close_entry
             entry.at("Amt").opens = self._read_currency
             for path in ("TxDtls", "NtryDtls/TxDtls"):  # version 1 has no NtryDtls
-                detail = entry.at(path).keep(_DETAIL_PATHS, self._record)
+                detail = entry.at(path).keep(DETAIL_PATHS, self._record)
                 detail.opens = self._open_detail
                 detail.at("RmtInf/Ustrd").closes = lambda: self._remittance.append("".join(self._text))
                 detail.at("RmtInf/Strd/AddtlRmtInf").closes = lambda: self._structured.append(
@@ -450,7 +305,7 @@ class _Message:
                 f"is not well-formed XML ({expat.ErrorString(error.code)}): the file is damaged or cut short"
             )
             raise Malformed(f"line {error.lineno}", why) from None
-        except _TooDeepError:
+        except TooDeepError:
             why = f"has elements nested more than {self._bounds.nesting_max} deep"
             raise Malformed(self._here(), why) from None
 
@@ -565,9 +420,7 @@ class _Message:
         )
 
 
-def _walk(
-    root: _Node, text: list[str]
-) -> tuple[Callable[[str, dict[str, str]], None], Callable[[str], None]]:
+def _walk(root: Node, text: list[str]) -> tuple[Callable[[str, dict[str, str]], None], Callable[[str], None]]:
     """expat's two handlers, which keep their place in the tree. Called for every tag: hence closures."""
     node = root
 
@@ -598,7 +451,7 @@ class _Statement:
 
     __slots__ = ("balances", "falls", "fields", "format", "group", "last", "rises", "told")
 
-    def __init__(self, format_: str, group: _Fields, fields: _Fields) -> None:
+    def __init__(self, format_: str, group: Fields, fields: Fields) -> None:
         self.format = format_
         self.group = group
         self.fields = fields
@@ -621,7 +474,7 @@ class _Statement:
                 self.falls |= booked_on < self.last
             self.last = booked_on
 
-    def add_balance(self, fields: _Fields) -> None:
+    def add_balance(self, fields: Fields) -> None:
         """Keep a balance of a type that says something here: of each type the first day's and the last day's.
 
         A statement tells one figure in the account's currency; a second one in another currency is no other
@@ -679,7 +532,7 @@ class _Statement:
         """Whose statement it is. Its balances are in its currency: they tell it where `Ccy` is left out."""
         field = self.fields.get
         printed = field("iban") or field("number")
-        iban = _iban(printed or "")
+        iban = iban_in(printed or "")
         currency = field("currency") or next((told.currency for told, _ in self.balances.values()), None)
         return FileAccount(
             id=printed or None,
@@ -783,12 +636,3 @@ def _code(field: _Get, level: str) -> str:
 def _line(text: str) -> str:
     """Text on one line, blanks run together."""
     return " ".join(text.split())
-
-
-def _iban(printed: str) -> str | None:
-    """The IBAN in `printed`, if its check digits (ISO 13616, modulo 97) say that it is one."""
-    compact = "".join(printed.split()).upper()
-    if not _IBAN.fullmatch(compact):
-        return None
-    digits = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
-    return compact if int(digits) % 97 == 1 else None

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from caudal.model.changes import AccountKind, Unreadable
 from caudal.model.errors import Malformed
+from caudal.model.iban import iban_in
 from caudal.providers.file.ofx_tokens import Tag, Vocabulary, leaves, plain, tags
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import sniff_encoding
@@ -73,7 +74,6 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _CURRENCY_PART: Final = re.compile(
     r"<CURRENCY\b.*?(?:</CURRENCY\b|<ORIGCURRENCY\b|\Z)", re.IGNORECASE | re.DOTALL
 )
-_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
 class _Unfit(Exception):
@@ -457,7 +457,7 @@ def _account(
 ) -> FileAccount:
     """From the leaves of a BANKACCTFROM, CCACCTFROM, …; `aggregate` is '' where no account is named."""
     identifier = told.get("ACCTID") or told.get("LOANACCTID") or None
-    iban = _iban(identifier) if identifier else None
+    iban = iban_in(identifier) if identifier else None
     printed = _KINDS.get(told.get("ACCTTYPE", "").upper(), default)
     return FileAccount(
         id=identifier,
@@ -467,12 +467,3 @@ def _account(
         currency=currency,
         kind=_KINDS_BY_AGGREGATE.get(aggregate, printed),
     )
-
-
-def _iban(identifier: str) -> str | None:
-    """The identifier as an IBAN, if its check digits (ISO 7064 mod 97-10) say that it is one."""
-    compact = identifier.replace(" ", "").upper()
-    if not _IBAN.fullmatch(compact):
-        return None
-    digits = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
-    return compact if int(digits) % 97 == 1 else None

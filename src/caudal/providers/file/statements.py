@@ -47,6 +47,8 @@ class Statement(msgspec.Struct):
     entries: int = 0
     first_on: date | None = None
     last_on: date | None = None
+    currency_untold: bool = False
+    """Some movement names no currency, and neither does the statement."""
     continues: bool = False
     """Opens with the balance that the account's statement before it closed with: no day is told twice."""
 
@@ -90,6 +92,8 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
             content = content_of(record, statement.currency)
             censuses[statement.ref].note(record.id, content, statement.entries)
             _note_day(statement, record.booked_on)
+            if record.currency is None and statement.currency is None:
+                statement.currency_untold = True
             statement.entries += 1
             found.entries += 1
         elif isinstance(record, StatementOpened):
@@ -188,12 +192,16 @@ def content_of(entry: Entry, currency: str | None) -> Content:
 
 
 def _name(account: FileAccount, family: str) -> str:
+    """``Brightwater card …9914``: what a person can tell the account by, where the file gives it no name."""
     kind = "account" if account.kind is AccountKind.OTHER else account.kind.value
     number = account.iban or account.number or account.id
     if number is None:
         return f"{family.upper()} {kind}"
+    institution = account.institution or ""
+    owner = institution if any(character.isalpha() for character in institution) else ""
     tail = f"…{number[-4:]}" if len(number) > 4 else number
-    return " ".join(part for part in (account.institution, kind, tail) if part)
+    name = " ".join(part for part in (owner, kind, tail) if part)
+    return name[0].upper() + name[1:]
 
 
 def _folded(text: str) -> str:
@@ -233,8 +241,10 @@ def _note_day(statement: Statement, day: date) -> None:
 
 def _balances(statement: Statement) -> Iterator[BalanceSeen | Unreadable]:
     closed = statement.closed
+    # A statement that goes on where the one before ended: that one's closing balance says the same, with its day.
+    opening = None if statement.continues else statement.opening
     told = [
-        (BalanceKind.BOOKED, statement.opening, _eve(statement), True),
+        (BalanceKind.BOOKED, opening, _eve(statement), opening is not None and opening.on is not None),
         (BalanceKind.BOOKED, closed.closing, None, closed.firm),
         (BalanceKind.AVAILABLE, closed.available, None, False),
     ]

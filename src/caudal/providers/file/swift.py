@@ -17,6 +17,7 @@ import msgspec
 from caudal.model.changes import Unreadable
 from caudal.model.currencies import is_known
 from caudal.model.errors import Malformed
+from caudal.model.iban import iban_in
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import blocks, head_of, sniff_encoding
 from caudal.settings import FileBounds
@@ -286,26 +287,17 @@ def _file_account(text: str, currency: str | None) -> FileAccount:
     number = parts[-1].strip()
     if number[-3:].isalpha() and number[-4:-3].isdigit() and is_known(number[-3:]):
         number, currency = number[:-3], currency or number[-3:]
-    iban = number.replace(" ", "").upper()
-    is_iban = _is_iban(iban)
+    iban = iban_in(number)
     return FileAccount(
         id=printed or None,
-        iban=iban if is_iban else None,
-        number=None if is_iban else number or None,
+        iban=iban,
+        number=None if iban else number or None,
         institution=(parts[0] if len(parts) > 1 else bic) or None,
         currency=currency,
     )
 
 
-def _is_iban(text: str) -> bool:
-    """ISO 13616: country, two check digits, up to 30 characters; mod 97 is 1."""
-    if not _IBAN.fullmatch(text):
-        return False
-    return int("".join(str(int(char, 36)) for char in text[4:] + text[:4])) % 97 == 1
-
-
 _CURRENCY: Final = re.compile(r"[A-Z]{3}").match
-_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
 def _balance(text: str) -> Told | None:

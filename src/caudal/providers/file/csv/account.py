@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from caudal.model.changes import AccountKind
+from caudal.model.iban import iban_in
 from caudal.providers.file.csv.evidence import Evidence
 from caudal.providers.file.csv.plan import Plan
 from caudal.providers.file.csv.values import currency_of, unquoted
@@ -19,7 +20,7 @@ def account_of(plan: Plan, evidence: Evidence, cell: str | None) -> FileAccount:
     institution = mapping.institution or (plan.profile.institution if plan.profile else None)
     return FileAccount(
         id=number or None,
-        iban=_iban(number or ""),
+        iban=iban_in(number or ""),
         institution=institution,
         currency=_statement_currency(plan, evidence),
         kind=mapping.kind or AccountKind.OTHER,
@@ -40,14 +41,6 @@ def _statement_currency(plan: Plan, evidence: Evidence) -> str | None:
     if evidence.symbol == "$" and evidence.order == "mdy":
         return "USD"
     return currency_of(evidence.symbol)
-
-
-def _iban(text: str) -> str | None:
-    """The IBAN, upper case without spaces, if its checksum is right (ISO 13616, mod 97)."""
-    iban = re.sub(r"\s", "", text).upper()
-    if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", iban):
-        return None
-    return iban if int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1 else None
 
 
 def _unit_of(names: Sequence[str], at: int) -> str | None:
