@@ -21,6 +21,7 @@ class Invariants(msgspec.Struct, frozen=True):
     unlinked_observations: int
     unfounded_transactions: int
     strayed: int
+    strayed_days: int
     unfinished: int
 
 
@@ -63,7 +64,12 @@ async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
     """Count what must not be in this space (I2 of the reliability invariants, and the chain rule)."""
     links = await tx.first("broken_links", _Links, space_id=space_id) or _Links(0, 0)
     strayed = await tx.first("strayed_transactions", _Strayed, space_id=space_id) or _Strayed(0)
+    days = await tx.first("strayed_days", _Strayed, space_id=space_id) or _Strayed(0)
     unfinished = await tx.first("unfinished_runs", _Unfinished, space_id=space_id) or _Unfinished(0)
     return Invariants(
-        links.unlinked_observations, links.unfounded_transactions, strayed.strayed, unfinished.unfinished
+        links.unlinked_observations,
+        links.unfounded_transactions,
+        strayed.strayed,
+        days.strayed,
+        unfinished.unfinished,
     )

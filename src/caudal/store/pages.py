@@ -212,18 +212,21 @@ def _copy_text(
 ) -> str:
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n").writerow
-    ids = {ref: (account.source_account_id, account.account_id) for ref, account in accounts.items()}
+    ids = {
+        ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
+    }
     repeats = _repeats(changes)
-    for place, (change, fresh) in enumerate(zip(changes, new_ids(len(changes)), strict=True)):
+    fresh = new_ids(2 * len(changes))
+    for place, (change, own_id, observation_id) in enumerate(zip(changes, fresh, fresh, strict=True)):
         told = change if type(change) is TransactionSeen else None
         gone = told is None
-        step, final, transaction_id = 0, True, fresh
+        step, final, transaction_id = 0, True, own_id
         if place in repeats:
             repeat = repeats[place]
             if repeat is None:
                 continue
             told, step, final, transaction_id = repeat.told, repeat.step, repeat.final, repeat.transaction_id
-        key = (place, *ids[change.ref], transaction_id, change.id)
+        key = (place, *ids[change.ref], transaction_id, observation_id, change.id)
         if told is None:
             write((*key, "", step, final, gone, *[""] * 11, "provider_id"))
             continue

@@ -4,7 +4,9 @@ Crash anywhere and run again: the page that was being written comes again and fi
 all; either way the ledger ends the same (DESIGN §2.2).
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from uuid import UUID
 
 import msgspec
@@ -75,17 +77,32 @@ async def run(
     report = Report(run_id)
     target = PageTarget(space_id, connection_id, run_id, job.stream, job.subject, job.routes)
     try:
-        async for page in pull(cursor):
-            async with store.transaction(space_id) as tx:
-                counts = await apply_page(tx, target, page)
-            report.add(counts)
-            progress(report)
+        async with aclosing(_ahead(pull(cursor))) as pages:
+            async for page in pages:
+                async with store.transaction(space_id) as tx:
+                    counts = await apply_page(tx, target, page)
+                report.add(counts)
+                progress(report)
     except CaudalError as error:
         outcome = "partial" if report.pages else "failed"
         await _finish(store, space_id, report, outcome, str(error))
         raise
     await _finish(store, space_id, report, "complete", None)
     return report
+
+
+async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page]:
+    """The same pages, each next one asked for while the one before is being written."""
+    upcoming = asyncio.ensure_future(anext(pages, None))
+    try:
+        while (page := await upcoming) is not None:
+            upcoming = asyncio.ensure_future(anext(pages, None))
+            yield page
+    finally:
+        # Whatever stopped us: let the page in the making come to its end, then let the source clean up.
+        await asyncio.gather(upcoming, return_exceptions=True)
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()
 
 
 async def _finish(store: Store, space_id: UUID, report: Report, outcome: str, error: str | None) -> None:

@@ -1,5 +1,6 @@
 """The provider `file`: a statement file as pages."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -116,7 +117,11 @@ class FileProvider:
         """The file's pages after `cursor`; the last page's `next` is '' again, so that a re-import re-reads."""
         done, _, size = cursor.partition("x")
         skip = int(done) if size == str(self._size) else 0
-        for number, page in enumerate(self._pages(access), 1):
+        pages = self._pages(access)
+        number = 0
+        # Reading is work, not waiting: in a thread, so that the caller can write one page while the next is read.
+        while (page := await asyncio.to_thread(next, pages, None)) is not None:
+            number += 1
             if number > skip:
                 yield page
 

@@ -6,11 +6,11 @@ select a.account_id, a.name, a.kind, coalesce(sums.currency, a.currency) as curr
     told.iban, told.number, told.institution
 from caudal.account a
 left join lateral (
-    select t.currency, sum(t.amount) filter (where t.status = 'booked') as booked, count(*) as transactions,
-        min(t.booked_on) as first_on, max(t.booked_on) as last_on
-    from caudal.transaction t
-    where t.space_id = a.space_id and t.account_id = a.account_id and t.gone_at is null
-    group by t.currency
+    select d.currency, sum(d.booked) as booked, sum(d.booked_count + d.pending_count)::bigint as transactions,
+        min(d.booked_on) as first_on, max(d.booked_on) as last_on
+    from caudal.account_day d
+    where d.space_id = a.space_id and d.account_id = a.account_id and d.booked_count + d.pending_count > 0
+    group by d.currency
 ) sums on true
 left join caudal.proof p
     on p.space_id = a.space_id and p.account_id = a.account_id and p.currency = coalesce(sums.currency, a.currency)
@@ -85,13 +85,11 @@ where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s) and b.kind
 order by s.account_id, b.currency, b.as_of, b.seen_at, b.balance_id
 
 -- name: daily_sums
--- What the ledger holds as booked on each day, for accounts that have evidence to compare it with.
-select t.account_id, t.currency, t.booked_on, sum(t.amount) as amount
-from caudal.transaction t
-where t.space_id = %(space_id)s and t.account_id = any (%(accounts)s) and t.status = 'booked'
-    and t.gone_at is null
-group by t.account_id, t.currency, t.booked_on
-order by t.account_id, t.currency, t.booked_on
+-- What the ledger holds as booked on each day.
+select account_id, currency, booked_on, booked as amount
+from caudal.account_day
+where space_id = %(space_id)s and account_id = any (%(accounts)s) and booked_count > 0
+order by account_id, currency, booked_on
 
 -- name: account_currencies
 -- Which currencies these accounts hold, so that one without evidence is told as such.

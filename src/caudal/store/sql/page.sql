@@ -5,6 +5,7 @@ create temporary table if not exists incoming (
     source_account_id uuid not null,
     account_id uuid not null,
     transaction_id uuid not null,
+    observation_id uuid not null,
     provider_id text not null,
     fallback_id text not null,
     step integer not null,
@@ -28,7 +29,6 @@ create temporary table if not exists incoming (
 -- What of a page is new or changed, with the transaction it belongs to.
 create temporary table if not exists resolved (
     like incoming,
-    observation_id uuid not null,
     version integer not null,
     created boolean not null
 ) on commit delete rows
@@ -38,7 +38,8 @@ create temporary table if not exists resolved (
 -- statistics (a fresh database) the planner would else scan what it should look up, and cost would grow with the
 -- ledger; a page is small beside it, so the look-up is right at every size.
 select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
-    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+    set_config('enable_material', 'off', true)
 
 -- name: lock_connection
 -- One writer per connection: a second one waits here. The state is read in the transaction that writes.
@@ -82,7 +83,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
 
 -- name: copy_incoming
 -- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
-copy incoming (ord, source_account_id, account_id, transaction_id, provider_id, fallback_id, step, final, gone,
+copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
     status, amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty,
     reference, raw, rule)
 from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw))
@@ -111,11 +112,11 @@ where reused.ord = incoming.ord
 -- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.
 -- A first step that says what is known already is left out; later steps of a page are news by construction.
 insert into resolved
-    (ord, source_account_id, account_id, transaction_id, provider_id, fallback_id, step, final, gone, status,
-    amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw,
-    rule, observation_id, version, created)
-select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i.transaction_id), i.provider_id,
-    i.fallback_id, i.step, i.final, i.gone,
+    (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
+    status, amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
+    raw, rule, version, created)
+select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i.transaction_id), i.observation_id,
+    i.provider_id, i.fallback_id, i.step, i.final, i.gone,
     case when i.gone and i.step = 0 then told.status else i.status end,
     case when i.gone and i.step = 0 then told.amount else i.amount end,
     case when i.gone and i.step = 0 then told.currency else i.currency end,
@@ -126,8 +127,7 @@ select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i
     case when i.gone and i.step = 0 then told.description else i.description end,
     case when i.gone and i.step = 0 then told.counterparty else i.counterparty end,
     case when i.gone and i.step = 0 then told.reference else i.reference end,
-    i.raw, i.rule, uuidv7(),
-    coalesce(told.version, 0) + i.step + 1, told.observation_id is null
+    i.raw, i.rule, coalesce(told.version, 0) + i.step + 1, told.observation_id is null
 from incoming i
 left join lateral (
     select o.*
@@ -141,6 +141,7 @@ left join lateral (
     select l.transaction_id
     from caudal.observation_link l
     where l.space_id = %(space_id)s and l.observation_id = told.observation_id
+    limit 1
 ) link on true
 where case
     when i.step > 0 then true
@@ -164,19 +165,43 @@ order by ord
 
 -- name: upsert_transactions
 -- A chain seen for the first time founds a transaction; else the transaction follows the chain's latest version.
-insert into caudal.transaction as t
-    (space_id, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
-    occurred_at, description, counterparty, reference, gone_at)
-select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
-    occurred_at, description, counterparty, reference, case when gone then now() end
-from resolved
-where final
-order by ord
-on conflict on constraint transaction_pk do update set
-    status = excluded.status, amount = excluded.amount, currency = excluded.currency,
-    booked_on = excluded.booked_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
-    occurred_at = excluded.occurred_at, description = excluded.description, counterparty = excluded.counterparty,
-    reference = excluded.reference, gone_at = excluded.gone_at, updated_at = now()
+-- What that does to the account's days is added up and moves with it.
+with written as (
+    insert into caudal.transaction as t
+        (space_id, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+        occurred_at, description, counterparty, reference, gone_at)
+    select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+        occurred_at, description, counterparty, reference, case when gone then now() end
+    from resolved
+    where final
+    order by ord
+    on conflict on constraint transaction_pk do update set
+        status = excluded.status, amount = excluded.amount, currency = excluded.currency,
+        booked_on = excluded.booked_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
+        occurred_at = excluded.occurred_at, description = excluded.description,
+        counterparty = excluded.counterparty, reference = excluded.reference, gone_at = excluded.gone_at,
+        updated_at = now()
+    returning old.account_id as old_account_id, old.currency as old_currency, old.booked_on as old_booked_on,
+        old.amount as old_amount, old.status as old_status, old.gone_at as old_gone_at,
+        new.account_id, new.currency, new.booked_on, new.amount, new.status, new.gone_at
+), moved as (
+    select account_id, currency, booked_on, status, amount, 1 as count from written where gone_at is null
+    union all
+    select old_account_id, old_currency, old_booked_on, old_status, -old_amount, -1 from written
+    where old_account_id is not null and old_gone_at is null
+)
+insert into caudal.account_day as d
+    (space_id, account_id, currency, booked_on, booked, booked_count, pending_count)
+select %(space_id)s, account_id, currency, booked_on,
+    coalesce(sum(amount) filter (where status = 'booked'), 0),
+    coalesce(sum(count) filter (where status = 'booked'), 0),
+    coalesce(sum(count) filter (where status = 'pending'), 0)
+from moved
+group by account_id, currency, booked_on
+order by account_id, currency, booked_on
+on conflict on constraint account_day_pk do update set
+    booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
+    pending_count = d.pending_count + excluded.pending_count
 
 -- name: insert_links
 -- Which observation tells of which transaction, and by what rule.

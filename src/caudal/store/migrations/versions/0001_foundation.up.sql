@@ -244,6 +244,21 @@ create table caudal.transaction (
 create index transaction_account_index
     on caudal.transaction (space_id, account_id, booked_on desc, transaction_id desc);
 
+-- The ledger by day: what each account holds as booked on each day. Follows from transaction and moves in the same
+-- statement (page.sql: upsert_transactions), so that a proof costs days and not transactions.
+create table caudal.account_day (
+    space_id uuid not null,
+    account_id uuid not null,
+    currency text not null,
+    booked_on date not null,
+    booked numeric not null,
+    booked_count bigint not null,
+    pending_count bigint not null,
+    constraint account_day_pk primary key (space_id, account_id, currency, booked_on),
+    constraint account_day_account_fk foreign key (space_id, account_id)
+        references caudal.account (space_id, account_id)
+);
+
 -- Which observation tells of which transaction, and by what rule we think so.
 create table caudal.observation_link (
     space_id uuid not null,
