@@ -10,7 +10,7 @@ from tests.support.schema import described
 
 from caudal.model.errors import ConfigError, StoreError
 from caudal.store import doctor, migrate
-from caudal.store.database import Store
+from caudal.store.database import Store, json_rows
 from caudal.store.revision import REVISION, current
 from caudal.sync import engine
 
@@ -124,7 +124,7 @@ def test_without_a_scope_no_table_shows_a_row(conninfo: str) -> None:
 
 async def write_into(store: Store, scope: UUID, space_id: UUID) -> None:
     async with store.transaction(scope) as tx:
-        await tx.run("insert_account", space_id=space_id, name="x", kind="other", currency="EUR")
+        await tx.run("insert_space", space_id=space_id, name="x")
 
 
 def test_one_space_does_not_see_or_write_into_another(conninfo: str) -> None:
@@ -155,8 +155,9 @@ def test_observations_and_audit_entries_can_only_be_added(conninfo: str) -> None
 def test_an_error_of_the_database_quotes_no_value(conninfo: str) -> None:
     async def name_twice(store: Store, space_id: UUID) -> None:
         async with store.transaction(space_id) as tx:
-            for _ in range(2):
-                await tx.run("insert_account", space_id=space_id, name="CANARY", kind="other", currency="EUR")
+            account = {"name": "CANARY", "kind": "other", "currency": "EUR"}
+            rows = [{**account, "account_id": uuid4()} for _ in range(2)]
+            await tx.run("upsert_accounts", space_id=space_id, rows=json_rows(rows))
 
     async def work() -> str:
         async with await Store.open(conninfo) as store:

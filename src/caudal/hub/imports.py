@@ -10,9 +10,10 @@ from caudal.hub.installation import Installation
 from caudal.model.changes import SourceRef
 from caudal.model.errors import ConflictError, NotFound
 from caudal.providers.file.provider import FileDrop, FileProvider, OpenedFile, look_through
-from caudal.providers.file.statements import account_seen
 from caudal.store import ledger, spaces
+from caudal.store.ids import new_id
 from caudal.store.ledger import ProofRow
+from caudal.store.pages import Route
 from caudal.store.spaces import Space
 from caudal.sync import engine
 
@@ -51,17 +52,18 @@ async def import_file(
     it, adds nothing twice.
     """
     settings = installation.settings
+    chosen = await _chosen(installation, space, drop)
+    drop = msgspec.structs.replace(drop, account_id=chosen and chosen.account_id)
     opened = look_through(drop, settings.file_bounds)
     provider = FileProvider(settings.file_bounds, settings.page_transactions_max)
     async with installation.store.transaction(space.space_id) as tx:
         connection = await spaces.connection(tx, space.space_id, provider.name, CONNECTION_LABEL)
-    routes = await _routes(installation, space, opened)
     job = engine.Job(
         space.space_id,
         connection.connection_id,
         stream=f"sha256:{opened.digest}",
         subject=drop.path.name,
-        routes=routes,
+        routes=_routes(opened, chosen),
     )
     report = await engine.run(
         installation.store,
@@ -96,26 +98,29 @@ async def import_file(
     )
 
 
-async def _routes(installation: Installation, space: Space, opened: OpenedFile) -> dict[SourceRef, UUID]:
-    """Where --account books the file to: the account of that name or id, made if it isn't there."""
-    named = opened.drop.account
+async def _chosen(installation: Installation, space: Space, drop: FileDrop) -> Route | None:
+    """The account that --account names, by name or id; a new one, made with the first page, where the name is new."""
+    if drop.account is None:
+        return None
+    async with installation.store.transaction(space.space_id) as tx:
+        account = await spaces.find_account(tx, space.space_id, drop.account)
+    if account is not None:
+        return Route(account.account_id, account.name)
+    if _is_id(drop.account):
+        raise NotFound(f"no account {drop.account} in space {space.name}")
+    return Route(new_id(), drop.account)
+
+
+def _routes(opened: OpenedFile, chosen: Route | None) -> dict[SourceRef, Route]:
     refs = opened.survey.refs
-    if named is None or not refs:
+    if chosen is None or not refs:
         return {}
     if len(refs) > 1:
         raise ConflictError(
             f"{opened.drop.path.name} tells of {len(refs)} accounts; --account names one. "
             "Import it without --account: the file says itself which is which"
         )
-    seen = account_seen(opened.survey.statements[0], opened.naming)
-    async with installation.store.transaction(space.space_id) as tx:
-        account = await spaces.find_account(tx, space.space_id, named)
-        if account is not None:
-            return {refs[0]: account.account_id}
-        if _is_id(named):
-            raise NotFound(f"no account {named} in space {space.name}")
-        account_id = await spaces.create_account(tx, space.space_id, named, seen.kind, seen.currency)
-    return {refs[0]: account_id}
+    return {refs[0]: chosen}
 
 
 def _is_id(text: str) -> bool:

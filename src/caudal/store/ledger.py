@@ -209,8 +209,10 @@ async def daily_sums(tx: Transaction, space_id: UUID, account_ids: Sequence[UUID
     return await tx.all("daily_sums", DaySum, space_id=space_id, accounts=account_ids)
 
 
-async def replace_proofs(tx: Transaction, space_id: UUID, rows: Iterable[ProofRow]) -> None:
-    """Keep these verdicts in place of the ones before."""
-    await tx.run(
-        "replace_proofs", space_id=space_id, rows=json_rows([msgspec.structs.asdict(row) for row in rows])
-    )
+async def replace_proofs(
+    tx: Transaction, space_id: UUID, account_ids: Sequence[UUID], rows: Iterable[ProofRow]
+) -> None:
+    """Keep these verdicts on these accounts, in place of all before."""
+    await tx.run("clear_proofs", space_id=space_id, accounts=account_ids)
+    verdicts = json_rows([msgspec.structs.asdict(row) for row in rows])
+    await tx.run("insert_proofs", space_id=space_id, rows=verdicts)

@@ -6,7 +6,7 @@ the latest versions of its chains, written by set statements (DESIGN §6). Apply
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -40,6 +40,13 @@ class PageCounts(msgspec.Struct, frozen=True):
     """The accounts the page spoke of."""
 
 
+class Route(msgspec.Struct, frozen=True):
+    """The account a person chose for a source account; made under `name` if it isn't there yet."""
+
+    account_id: UUID
+    name: str
+
+
 class PageTarget(msgspec.Struct, frozen=True):
     """Where a page belongs. `stream` names the cursor; `routes` books source accounts to chosen accounts."""
 
@@ -48,7 +55,7 @@ class PageTarget(msgspec.Struct, frozen=True):
     run_id: UUID
     stream: str
     subject: str = ""
-    routes: Mapping[SourceRef, UUID] = {}
+    routes: Mapping[SourceRef, Route] = {}
 
 
 class _SourceAccount(msgspec.Struct, frozen=True):
@@ -67,7 +74,8 @@ class _State(msgspec.Struct, frozen=True):
     state: str
 
 
-class _Name(msgspec.Struct, frozen=True):
+class _Account(msgspec.Struct, frozen=True):
+    account_id: UUID
     name: str
 
 
@@ -137,49 +145,47 @@ async def _see_accounts(
         SourceRef(account.reference): account
         for account in await tx.all("source_accounts", _SourceAccount, **scope)
     }
-    taken = {row.name for row in await tx.all("account_names", _Name, space_id=target.space_id)}
-    opened: list[dict[str, object]] = []
+    names = {
+        row.account_id: row.name for row in await tx.all("account_names", _Account, space_id=target.space_id)
+    }
     for change in changes:
-        if not isinstance(change, AccountSeen):
-            continue
-        before = known.get(change.ref)
-        account_id = before.account_id if before else target.routes.get(change.ref)
-        routed = target.routes.get(change.ref, account_id)
-        if routed != account_id:
-            raise ConflictError(
-                f"{change.name or change.ref} is already booked to another account; it can't be moved by an import"
+        if isinstance(change, AccountSeen):
+            before, route = known.get(change.ref), target.routes.get(change.ref)
+            if before and route and route.account_id != before.account_id:
+                raise ConflictError(
+                    f"{change.name or change.ref} is booked to “{names[before.account_id]}” already; "
+                    "an import can't move it to another account"
+                )
+            account_id = before.account_id if before else route.account_id if route else new_id()
+            if account_id not in names:
+                names[account_id] = _free_name(route.name if route else _name_of(change), names.values())
+            known[change.ref] = _SourceAccount(
+                reference=change.ref,
+                source_account_id=before.source_account_id if before else new_id(),
+                account_id=account_id,
+                name=change.name,
+                kind=change.kind,
+                currency=change.currency,
+                iban=change.iban,
+                number=change.number,
+                institution=change.institution,
             )
-        if account_id is None:
-            account_id = new_id()
-            name = _free_name(change, taken)
-            taken.add(name)
-            opened.append(
-                {"account_id": account_id, "name": name, "kind": change.kind, "currency": change.currency}
-            )
-        known[change.ref] = _SourceAccount(
-            reference=change.ref,
-            source_account_id=before.source_account_id if before else new_id(),
-            account_id=account_id,
-            name=change.name,
-            kind=change.kind,
-            currency=change.currency,
-            iban=change.iban,
-            number=change.number,
-            institution=change.institution,
-        )
     seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
-    await tx.run("insert_accounts", space_id=target.space_id, rows=json_rows(opened))
     rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]
+    accounts = {row["account_id"]: {**row, "name": names[row["account_id"]]} for row in rows}
+    await tx.run("upsert_accounts", space_id=target.space_id, rows=json_rows(list(accounts.values())))
     await tx.run("upsert_source_accounts", **scope, rows=json_rows(rows))
     gone = [change.ref for change in changes if isinstance(change, AccountGone)]
     await tx.run("mark_accounts_gone", **scope, references=gone)
     return known
 
 
-def _free_name(account: AccountSeen, taken: set[str]) -> str:
-    name = account.name or account.iban or account.number or account.ref
-    count = 1
-    free = name
+def _name_of(account: AccountSeen) -> str:
+    return account.name or account.iban or account.number or account.ref
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    count, free = 1, name
     while free in taken:
         count += 1
         free = f"{name} ({count})"

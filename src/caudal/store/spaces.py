@@ -36,10 +36,6 @@ class _RunId(msgspec.Struct, frozen=True):
     run_id: UUID
 
 
-class _AccountId(msgspec.Struct, frozen=True):
-    account_id: UUID
-
-
 class _Cursor(msgspec.Struct, frozen=True):
     value: str
 
@@ -77,16 +73,6 @@ async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccou
     if len(found) > 1:
         raise ConflictError(f"{text!r} fits several accounts: give the account's id")
     return found[0] if found else None
-
-
-async def create_account(tx: Transaction, space_id: UUID, name: str, kind: str, currency: str) -> UUID:
-    """A new account under the name a person gave it."""
-    made = await tx.first(
-        "insert_account", _AccountId, space_id=space_id, name=name, kind=kind, currency=currency
-    )
-    if made is None:
-        raise NotFound("the account just made can't be found")
-    return made.account_id
 
 
 async def start_run(tx: Transaction, space_id: UUID, connection_id: UUID, subject: str) -> UUID:

@@ -15,7 +15,7 @@ from caudal.model.changes import Cursor, Page, SourceRef
 from caudal.model.errors import CaudalError
 from caudal.store import spaces
 from caudal.store.database import Store
-from caudal.store.pages import PageCounts, PageTarget, apply_page
+from caudal.store.pages import PageCounts, PageTarget, Route, apply_page
 from caudal.sync.proving import conclude_proofs
 
 
@@ -26,7 +26,7 @@ class Job(msgspec.Struct, frozen=True):
     connection_id: UUID
     stream: str = ""
     subject: str = ""
-    routes: Mapping[SourceRef, UUID] = {}
+    routes: Mapping[SourceRef, Route] = {}
 
 
 class Report(msgspec.Struct):

@@ -34,4 +34,4 @@ async def conclude_proofs(tx: Transaction, space_id: UUID, account_ids: Sequence
         ledger.ProofRow(*key, **msgspec.structs.asdict(prove(anchors.get(key, ()), sums.get(key, ()))))
         for key in sorted(silent | anchors.keys() | sums.keys())
     ]
-    await ledger.replace_proofs(tx, space_id, verdicts)
+    await ledger.replace_proofs(tx, space_id, account_ids, verdicts)

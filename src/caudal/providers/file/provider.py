@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
+from uuid import UUID
 
 import msgspec
 
@@ -30,12 +31,16 @@ _CHUNK_BYTES: Final = 1024 * 1024
 
 
 class FileDrop(msgspec.Struct, frozen=True):
-    """A file as a person hands it over. `account`, `currency`, `mapping` stand in for what it doesn't say."""
+    """A file as a person hands it over. `account`, `currency`, `mapping` stand in for what it doesn't say.
+
+    `account` is a name or an id; `account_id` the id it was resolved to, which the file's own reference is made of.
+    """
 
     path: Path
     account: str | None = None
     currency: str | None = None
     mapping: csv.Mapping | None = None
+    account_id: UUID | None = None
 
 
 class OpenedFile(msgspec.Struct, frozen=True):
@@ -84,7 +89,7 @@ def look_through(drop: FileDrop, bounds: FileBounds) -> OpenedFile:
     with opened(drop.path, bounds) as stream:
         digest = _digest(stream)
     format_, records = read(drop, bounds)
-    naming = Naming(format_.family, drop.account, drop.currency)
+    naming = Naming(format_.family, str(drop.account_id) if drop.account_id else None, drop.currency)
     return OpenedFile(drop, format_, digest, survey(records, naming), naming)
 
 

@@ -7,7 +7,6 @@ as a whole, which is therefore looked through once before it is read.
 Sources: Intuit's "Quicken Interchange Format (QIF) files" (Quicken help), and what exporters really write.
 """
 
-import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -103,17 +102,18 @@ def read(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
     Day and month: a number over 12 anywhere in the file decides; else dates with points are day first, all
     others month first, as Quicken in the US writes them. A comma or point with one or two digits after it, in
     any amount, decides the decimal mark. A file that shows both orders (or marks) has its ambiguous dates (or
-    amounts) Unreadable. The last record may lack its ``^``, but not if the file stops in mid-line.
-    Raises Malformed for a file that does, for one over a bound, and for what is no text.
+    amounts) Unreadable.
+    Raises Malformed for a file whose last record lacks its ``^`` (it may be cut, and half a record would be taken
+    for another movement than the whole one), for one over a bound, and for what is no text.
     """
     encoding = sniff_encoding(head_of(stream))
     habits = _habits(stream, encoding, bounds)
-    ends_in_mid_line = _ends_in_mid_line(stream)
     books = _Books(habits, bounds)
     stream.seek(0)
     for line, text, ended in _items(stream, encoding, bounds):
-        if not ended and ends_in_mid_line and not text.rpartition("\n")[2].startswith("!"):
-            raise Malformed(f"line {line + 1}", "starts a record that the file does not end: it is cut short")
+        if not ended and not text.rpartition("\n")[2].startswith("!"):
+            why = "starts a record that no ^ ends: the file is cut short (if it is whole, add a line with ^)"
+            raise Malformed(f"line {line + 1}", why)
         if books.item is None or "\n!" in text:
             yield from books.section(line, text)
         else:
@@ -160,12 +160,6 @@ def _either(yes: bool, no: bool, otherwise: bool = False) -> bool | None:  # noq
     if yes and no:
         return None
     return yes or (otherwise and not no)
-
-
-def _ends_in_mid_line(stream: BinaryIO) -> bool:
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(max(0, size - 4))
-    return not stream.read(4).rstrip(b"\0\x1a").endswith((b"\n", b"\r"))
 
 
 # -- sections ------------------------------------------------------------------------------------------------

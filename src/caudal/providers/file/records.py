@@ -96,6 +96,8 @@ class StatementClosed(msgspec.Struct, frozen=True):
     available: Told | None = None
     firm: bool = True
     complete: bool = True
+    cut: bool = False
+    """Whether the end that the format demands is missing: the last entry may be cut off."""
     newest_first: bool = False
     """Whether the file lists its entries from the newest to the oldest (decides what a running balance means)."""
     start: date | None = None

@@ -32,6 +32,9 @@ from caudal.model.errors import MoneyError
 from caudal.model.money import Money
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 
+_CUT: Final = (
+    "the statement ends without its closing balance: this last movement may be cut off; fetch the file again"
+)
 _DAY: Final = timedelta(days=1)
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^0-9A-Za-z]+")
 
@@ -76,7 +79,7 @@ class Naming(msgspec.Struct, frozen=True):
 
     family: str
     account: str | None = None
-    """The account the person named (--account); stands in where the file names none."""
+    """The id of the account the person named (--account); stands in where the file names none."""
     currency: str | None = None
     """The currency the person named (--currency); stands in where the file tells none."""
 
@@ -89,7 +92,7 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
     for record in records:
         if type(record) is Entry:
             statement = found.statements[-1]
-            content = content_of(record, statement.currency)
+            content = content_of(record, statement.account)
             censuses[statement.ref].note(record.id, content, statement.entries)
             _note_day(statement, record.booked_on)
             if record.currency is None and statement.currency is None:
@@ -125,13 +128,17 @@ def changes(
     statements = iter(surveyed.statements)
     identifiers: dict[SourceRef, Identifier] = {}
     statement = Statement(FileAccount(), SourceRef(""), None)
-    running = _Running(statement)
+    running, place = _Running(statement), 0
     for record in records:
         if type(record) is Entry:
+            place += 1
+            if statement.closed.cut and place == statement.entries:
+                yield Unreadable(f"line {record.line}", _CUT, record.raw, statement.ref)
+                continue
             yield _transaction(record, statement, identifiers[statement.ref])
             running.note(record)
         elif isinstance(record, StatementOpened):
-            statement = next(statements)
+            statement, place = next(statements), 0
             running = _Running(statement)
             if not (statement.continues and statement.ref in identifiers):
                 identifiers[statement.ref] = Identifier(
@@ -160,7 +167,7 @@ def reference(opened: StatementOpened, naming: Naming) -> SourceRef:
         owner = "" if account.iban else _folded(account.institution or "")
         return SourceRef(f"{naming.family}:{owner}:{_folded(number)}")
     if naming.account:
-        return SourceRef(f"{naming.family}:named:{naming.account}")
+        return SourceRef(f"{naming.family}:account:{naming.account}")
     layout = opened.id if opened.id.startswith("layout:") else ""
     return SourceRef(f"{naming.family}:unnamed:{account.kind}:{account.name}:{layout}")
 
@@ -172,19 +179,22 @@ def account_seen(statement: Statement, naming: Naming) -> AccountSeen:
         ref=statement.ref,
         kind=account.kind,
         currency=statement.currency or UNKNOWN,
-        name=naming.account or account.name or _name(account, naming.family),
+        name=account.name or _name(account, naming.family),
         iban=account.iban,
         number=account.number or account.id,
         institution=account.institution,
     )
 
 
-def content_of(entry: Entry, currency: str | None) -> Content:
-    """What identifies a movement where its id doesn't."""
+def content_of(entry: Entry, account: FileAccount) -> Content:
+    """What identifies a movement where its id doesn't.
+
+    The currency is what the file says, not what a person adds: said later, it is news of the same movement.
+    """
     return Content.of(
         entry.booked_on,
         entry.amount,
-        entry.currency or currency or UNKNOWN,
+        entry.currency or account.currency or UNKNOWN,
         entry.description,
         entry.counterparty,
         entry.reference,
@@ -214,7 +224,7 @@ def _transaction(entry: Entry, statement: Statement, identifier: Identifier) -> 
         money = Money(entry.amount, currency)
     except MoneyError as error:
         return Unreadable(f"line {entry.line}", str(error), entry.raw, statement.ref)
-    identity = identifier.identify(entry.id, content_of(entry, statement.currency))
+    identity = identifier.identify(entry.id, content_of(entry, statement.account))
     return TransactionSeen(
         ref=statement.ref,
         id=identity.id,

@@ -232,6 +232,10 @@ class _Messages:
             # An intermediate balance holds at some moment of its day: told without the day, lest it be
             # taken for the balance at that day's end.
             self._now.opening = told if tag == "60F" else Told(told.amount, None, told.currency)
+        elif tag in {"62F", "62M"} and not _HAS_MARK(value):
+            yield Unreadable(
+                f"line {line}", f"the balance :{tag}: has no decimal comma: it may be cut off", field
+            )
         elif tag in {"62F", "62M"}:
             if self._now.closing:
                 yield from self._end(account=self._now.account)
@@ -262,6 +266,7 @@ class _Messages:
                 available=now.available,
                 firm=now.firm and not now.interim,
                 complete=whole and not now.interim,
+                cut=now.closing is None and not now.interim,
             )
         self._now = _Statement(account)
 
@@ -297,6 +302,7 @@ def _file_account(text: str, currency: str | None) -> FileAccount:
     )
 
 
+_HAS_MARK: Final = re.compile(r"[^\n]*[0-9][,.]").match
 _CURRENCY: Final = re.compile(r"[A-Z]{3}").match
 
 

@@ -77,11 +77,13 @@ order by seen_at desc, quarantine_id desc
 limit %(limit)s
 
 -- name: evidence
--- Booked balances told for these accounts: what the ledger must agree with.
+-- Booked balances told for these accounts: what the ledger must agree with. One told before the source account's
+-- currency was known (XXX) has been told again in it since.
 select s.account_id, b.currency, b.as_of, b.amount, b.firm
 from caudal.balance b
 join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
 where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s) and b.kind = 'booked'
+    and (b.currency <> 'XXX' or s.currency = 'XXX')
 order by s.account_id, b.currency, b.as_of, b.seen_at, b.balance_id
 
 -- name: daily_sums
@@ -96,15 +98,16 @@ order by account_id, currency, booked_on
 select account_id, currency from caudal.account
 where space_id = %(space_id)s and account_id = any (%(accounts)s)
 
--- name: replace_proofs
+-- name: clear_proofs
+-- Verdicts about to be drawn anew.
+delete from caudal.proof where space_id = %(space_id)s and account_id = any (%(accounts)s)
+
+-- name: insert_proofs
 -- The verdicts, as they now stand.
 insert into caudal.proof (space_id, account_id, currency, verdict, proven_to, off_by, off_since)
 select %(space_id)s, account_id, currency, verdict, proven_to, off_by, off_since
 from jsonb_to_recordset(%(rows)s) as row (account_id uuid, currency text, verdict text, proven_to date,
     off_by numeric, off_since date)
-on conflict on constraint proof_pk do update set
-    verdict = excluded.verdict, proven_to = excluded.proven_to, off_by = excluded.off_by,
-    off_since = excluded.off_since, checked_at = now()
 
 -- name: proofs_of
 -- The verdicts for these accounts.

@@ -55,13 +55,15 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s
 
 -- name: account_names
 -- Names taken in this space.
-select name from caudal.account where space_id = %(space_id)s
+select account_id, name from caudal.account where space_id = %(space_id)s
 
--- name: insert_accounts
--- Accounts for source accounts seen for the first time.
-insert into caudal.account (space_id, account_id, name, kind, currency)
+-- name: upsert_accounts
+-- Accounts for source accounts seen for the first time; one whose currency no source had told yet learns it.
+insert into caudal.account as a (space_id, account_id, name, kind, currency)
 select %(space_id)s, account_id, name, kind, currency
 from jsonb_to_recordset(%(rows)s) as row (account_id uuid, name text, kind text, currency text)
+on conflict on constraint account_pk do update set currency = excluded.currency
+where a.currency = 'XXX' and excluded.currency <> 'XXX'
 
 -- name: upsert_source_accounts
 -- What the source says of its accounts, the latest word.

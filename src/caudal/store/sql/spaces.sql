@@ -32,12 +32,6 @@ returning connection_id, state
 select account_id, name, kind, currency from caudal.account
 where space_id = %(space_id)s and (account_id::text = %(text)s or name = %(text)s)
 
--- name: insert_account
--- An account a person named.
-insert into caudal.account (space_id, name, kind, currency)
-values (%(space_id)s, %(name)s, %(kind)s, %(currency)s)
-returning account_id
-
 -- name: start_run
 -- One sync of one connection begins.
 insert into caudal.run (space_id, connection_id, subject) values (%(space_id)s, %(connection_id)s, %(subject)s)

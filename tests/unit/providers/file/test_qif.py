@@ -269,12 +269,12 @@ def test_a_file_without_any_header_is_a_bank_register() -> None:
     assert [entry.amount for entry in entries("D12/31/2024\nT1.00\n^\nD12/30/2024\nT2.00\n^\n")] == [1, 2]
 
 
-def test_the_last_record_may_lack_its_mark_but_not_its_line_end() -> None:
-    whole = "!Type:Bank\nD12/31/2024\nT1.00\n^\nD12/31/2024\nT25.00"
-    assert [entry.amount for entry in entries(whole + "\n")] == [1, 25]
-    with pytest.raises(Malformed, match="line 5: starts a record that the file does not end"):
-        read(whole)
-    assert [entry.amount for entry in entries(whole + "\n^")] == [1, 25]
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_last_record_without_its_mark_may_be_half_a_record(end: str) -> None:
+    cut = "!Type:Bank\nD12/31/2024\nT1.00\n^\nD12/31/2024\nT25.00" + end
+    with pytest.raises(Malformed, match="line 5: starts a record that no \\^ ends"):
+        read(cut)
+    assert [entry.amount for entry in entries(cut + "\n^")] == [1, 25]
 
 
 def test_a_header_ends_a_record_that_lacks_its_mark() -> None:
