@@ -60,7 +60,7 @@ def parse(files: tuple[Path, ...], mapping: str | None, *, as_json: bool) -> Non
                     "error": {"where": str(path), "why": str(error)},
                 }
                 sys.stdout.write(show.as_json(missing) + "\n")
-            click.echo(f"caudal: {path}: {error}", err=True)
+            _complain(path, error)
             worst = max(worst, exit_code(error))
     sys.stdout.flush()
     if worst:
@@ -103,7 +103,7 @@ async def _import_all(opened: Installation, space: Space, drops: Sequence[FileDr
             report = await _import_with_bar(opened, space, drop, quiet=as_json)
         except CaudalError as error:
             worst = max(worst, exit_code(error))
-            click.echo(f"caudal: {drop.path}: {error}", err=True)
+            _complain(drop.path, error)
             if as_json:
                 sys.stdout.write(show.as_json({"file": str(drop.path), "error": str(error)}) + "\n")
             continue
@@ -139,6 +139,11 @@ def show_import(report: FileReport) -> None:
         show.console.print("  [yellow]see `caudal quarantine` for what could not be read[/yellow]")
     for note in report.notes:
         show.console.print(f"  [yellow]{show.text(note)}[/yellow]")
+
+
+def _complain(path: Path, error: CaudalError) -> None:
+    at_once = isinstance(error, Malformed) and error.where == str(path)
+    click.echo(f"caudal: {error}" if at_once else f"caudal: {path}: {error}", err=True)
 
 
 def _must_exist(path: Path) -> None:

@@ -65,9 +65,8 @@ def exit_code(error: CaudalError) -> int:
 def run() -> None:
     """The console script: one line on stderr for an error, and its exit code."""
     try:
-        main.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # Not standalone: click then gives back the code of an Exit, and leaves every other error to us.
+        sys.exit(main.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(os.EX_USAGE)

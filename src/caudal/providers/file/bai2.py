@@ -113,6 +113,11 @@ def _records(stream: BinaryIO, bounds: FileBounds) -> Iterator[_Written]:
         size += len(row)
         if size > bounds.record_bytes_max:
             raise Malformed(current.where, f"one record goes on beyond {bounds.record_bytes_max} bytes")
+    if current is not None and current.code != "99":
+        # No figure is taken from what may be half a record.
+        raise Malformed(
+            current.where, "the file ends here, without its 99 trailer: it is cut off, fetch it again"
+        )
     if current is not None:
         yield current
 
@@ -203,8 +208,7 @@ class _Report:
     def end(self) -> None:
         """Raises Malformed unless the file came to its end."""
         if self._file is not None or not self._last_line:
-            why = "ends without its 99 trailer: it is cut off, fetch it again"
-            raise Malformed(f"line {self._last_line or 1}", why if self._last_line else "is empty")
+            raise Malformed(f"line {self._last_line or 1}", "is not one whole file from its 01 to its 99")
 
     def _begin_file(self, written: _Written) -> None:
         if self._file is not None:

@@ -1,6 +1,8 @@
 """The provider `file`: a statement file as pages."""
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -58,22 +60,17 @@ class OpenedFile(msgspec.Struct, frozen=True):
 def opened(path: Path, bounds: FileBounds) -> Iterator[BinaryIO]:
     """The file's bytes. Raises Malformed where it isn't a readable file within bounds."""
     try:
-        stream = path.open("rb")
+        # Without O_NONBLOCK, opening a named pipe would wait for whoever writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise Malformed(str(path), f"can't be opened: {error.strerror or error}") from None
-    with stream:
-        try:
-            size = stream.seek(0, 2)
-        except OSError as error:
-            raise Malformed(
-                str(path), f"is not a file that can be read twice: {error.strerror or error}"
-            ) from None
-        if size > bounds.file_bytes_max:
-            raise Malformed(
-                "byte 0",
-                f"the file has {size} bytes, more than CAUDAL_FILE_BYTES_MAX ({bounds.file_bytes_max})",
-            )
-        stream.seek(0)
+    with os.fdopen(descriptor, "rb") as stream:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise Malformed(str(path), "is not a plain file: it must be read twice (save it first)")
+        if state.st_size > bounds.file_bytes_max:
+            most = f"CAUDAL_FILE_BYTES_MAX ({bounds.file_bytes_max})"
+            raise Malformed("byte 0", f"the file has {state.st_size} bytes, more than {most}")
         yield stream
 
 
