@@ -41,7 +41,7 @@ class StatementSummary(msgspec.Struct):
         """Take the closing balance and draw the conclusion."""
         self.opening = closed.opening or self.opening
         self.closing = closed.closing
-        if self.opening is None or self.closing is None:
+        if self.opening is None or self.closing is None or self.opening.currency != self.closing.currency:
             return
         currency = self.closing.currency or self.account.currency or ""
         moved = self.sums.get(currency, self.sums.get("", Decimal(0)))

@@ -1,12 +1,22 @@
 """Which books a command works on."""
 
+from typing import Final
+from uuid import UUID, uuid5
+
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import spaces
 from caudal.store.database import Store
 from caudal.store.spaces import Space
 
-FIRST_SPACE = "home"
+FIRST_SPACE: Final = "home"
 """The space made where there is none and none was named."""
+
+_MADE_BY_NAME: Final = UUID("5b0a4f5e-6f0b-5f0c-8a43-6c2d1a0e9b71")
+
+
+async def _made(store: Store, name: str) -> Space:
+    """The space of this name, its id following from the name: made twice at once, it is still one."""
+    return await spaces.create_space(store, name, uuid5(_MADE_BY_NAME, name))
 
 
 async def chosen(store: Store, named: str | None, *, make: bool = False) -> Space:
@@ -18,7 +28,7 @@ async def chosen(store: Store, named: str | None, *, make: bool = False) -> Spac
     if named is None:
         if not there:
             if make:
-                return await spaces.create_space(store, FIRST_SPACE)
+                return await _made(store, FIRST_SPACE)
             raise NotFound("there is no space yet: the first import makes one")
         if len(there) > 1:
             names = ", ".join(space.name for space in there)
@@ -30,6 +40,6 @@ async def chosen(store: Store, named: str | None, *, make: bool = False) -> Spac
     if fitting:
         return fitting[0]
     if make:
-        return await spaces.create_space(store, named)
+        return await _made(store, named)
     names = ", ".join(space.name for space in there) or "none"
     raise NotFound(f"no space {named!r} (there are: {names})")

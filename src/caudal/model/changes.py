@@ -77,7 +77,9 @@ class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):
 class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_seen"):
     """A source tells of one transaction. `id` is the provider's; '' where it has none worth the name.
 
-    `money` is signed from the account's point of view. `booked_on` is the bank's calendar day.
+    `money` is signed from the account's point of view. `booked_on` is the bank's calendar day. `entered_on` is the
+    day whose balance it is in, told only where the bank shows that this isn't `booked_on` (a statement that lists a
+    movement dated after its own end): the proof goes by it.
     `raw` is what the source sent, as text, kept whole. `rule` says how `id` came about (matching/identity.py).
     `fallback_id`, where given, takes over from an `id` that turns out to stand for another movement already.
     """
@@ -90,6 +92,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     description: str = ""
     counterparty: str = ""
     reference: str = ""
+    entered_on: date | None = None
     value_on: date | None = None
     authorized_on: date | None = None
     occurred_at: datetime | None = None

@@ -129,7 +129,7 @@ class DaySum(msgspec.Struct, frozen=True):
 
     account_id: UUID
     currency: str
-    booked_on: date
+    day: date
     amount: Decimal
 
 

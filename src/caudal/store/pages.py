@@ -234,7 +234,7 @@ def _copy_text(
             told, step, final, transaction_id = repeat.told, repeat.step, repeat.final, repeat.transaction_id
         key = (place, *ids[change.ref], transaction_id, observation_id, change.id)
         if told is None:
-            write((*key, "", step, final, gone, *[""] * 11, "provider_id"))
+            write((*key, "", step, final, gone, *[""] * 12, "provider_id"))
             continue
         money = told.money
         write(
@@ -248,6 +248,7 @@ def _copy_text(
                 money.amount,
                 money.currency,
                 told.booked_on,
+                told.entered_on,
                 told.value_on,
                 told.authorized_on,
                 told.occurred_at,

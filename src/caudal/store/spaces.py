@@ -46,9 +46,9 @@ async def list_spaces(store: Store) -> list[Space]:
         return await tx.all("list_spaces", Space)
 
 
-async def create_space(store: Store, name: str) -> Space:
-    """A new, empty space."""
-    space = Space(new_id(), name)
+async def create_space(store: Store, name: str, space_id: UUID | None = None) -> Space:
+    """A new, empty space. With a `space_id` that is taken already, the space that is there."""
+    space = Space(space_id or new_id(), name)
     async with store.transaction(space.space_id) as tx:
         await tx.run("insert_space", space_id=space.space_id, name=space.name)
     return space

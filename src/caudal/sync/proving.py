@@ -22,8 +22,8 @@ async def conclude_proofs(tx: Transaction, space_id: UUID, account_ids: Sequence
             Anchor(told.as_of, told.amount, told.firm)
         )
     sums: dict[_Key, list[tuple[date, Decimal]]] = {}
-    for day in await ledger.daily_sums(tx, space_id, account_ids):
-        sums.setdefault((day.account_id, day.currency), []).append((day.booked_on, day.amount))
+    for held in await ledger.daily_sums(tx, space_id, account_ids):
+        sums.setdefault((held.account_id, held.currency), []).append((held.day, held.amount))
     told_of = {account_id for account_id, _ in anchors.keys() | sums.keys()}
     silent = {
         (row.account_id, row.currency)

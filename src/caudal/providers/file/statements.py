@@ -46,10 +46,14 @@ class Statement(msgspec.Struct):
     ref: SourceRef
     currency: str | None
     opening: Told | None = None
+    eve: date | None = None
+    """The day at whose end the opening balance stood."""
     closed: StatementClosed = StatementClosed()
     entries: int = 0
     first_on: date | None = None
     last_on: date | None = None
+    entry_on_opening_day: bool = False
+    """A movement is booked on the very day the opening balance is dated with."""
     currency_untold: bool = False
     """Some movement names no currency, and neither does the statement."""
     continues: bool = False
@@ -95,6 +99,8 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
             content = content_of(record, statement.account)
             censuses[statement.ref].note(record.id, content, statement.entries)
             _note_day(statement, record.booked_on)
+            if statement.opening is not None and statement.opening.on == record.booked_on:
+                statement.entry_on_opening_day = True
             if record.currency is None and statement.currency is None:
                 statement.currency_untold = True
             statement.entries += 1
@@ -115,6 +121,7 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
                 and before.amount == statement.opening.amount
             )
             closing[statement.ref] = record.closing
+            statement.eve = _eve(statement)
         elif isinstance(record, Unreadable):
             found.unreadable += 1
     found.repeats = {ref: census.close() for ref, census in censuses.items()}
@@ -234,6 +241,7 @@ def _transaction(entry: Entry, statement: Statement, identifier: Identifier) -> 
         description=entry.description,
         counterparty=entry.counterparty,
         reference=entry.reference,
+        entered_on=_entered_on(entry.booked_on, statement) if statement.eve is not None else None,
         value_on=entry.value_on,
         raw=entry.raw,
         rule=identity.rule,
@@ -254,7 +262,7 @@ def _balances(statement: Statement) -> Iterator[BalanceSeen | Unreadable]:
     # A statement that goes on where the one before ended: that one's closing balance says the same, with its day.
     opening = None if statement.continues else statement.opening
     told = [
-        (BalanceKind.BOOKED, opening, _eve(statement), opening is not None and opening.on is not None),
+        (BalanceKind.BOOKED, opening, statement.eve, opening is not None and opening.on is not None),
         (BalanceKind.BOOKED, closed.closing, None, closed.firm),
         (BalanceKind.AVAILABLE, closed.available, None, False),
     ]
@@ -275,16 +283,34 @@ def _balances(statement: Statement) -> Iterator[BalanceSeen | Unreadable]:
 def _eve(statement: Statement) -> date | None:
     """The day at whose end the opening balance stood.
 
-    Banks date it with the previous statement's last day or with this one's first (MT940 :60F:, CAMT OPBD); either
-    way no movement of this statement lies on or before the day returned.
+    Banks date it with the previous statement's last day, or with this one's first (MT940 :60F:, CAMT OPBD do
+    either): the first day if a movement is booked on it or the statement ends on it, else the day before.
     """
-    opening = statement.opening
+    opening, closing = statement.opening, statement.closed.closing
     if opening is None:
         return None
-    if statement.first_on is None:
-        return opening.on
-    eve = statement.first_on - _DAY
-    return eve if opening.on is None else min(opening.on, eve)
+    before_all = statement.first_on - _DAY if statement.first_on else None
+    if opening.on is None or before_all is None:
+        return opening.on or before_all
+    if (
+        not statement.closed.firm
+    ):  # an export without ends of its own: what it opens with precedes all it lists
+        return min(opening.on, before_all)
+    same_day = closing is not None and closing.on == opening.on
+    return opening.on - _DAY if same_day or statement.entry_on_opening_day else opening.on
+
+
+def _entered_on(booked_on: date, statement: Statement) -> date | None:
+    """The day whose balance a movement is in, where its statement shows that it is another than its own.
+
+    What stands between an opening and a closing balance has moved the one to the other, whatever days its
+    movements carry: value dates after the end, corrections of months ago.
+    """
+    eve, closing = statement.eve, statement.closed.closing
+    if eve is None or closing is None or closing.on is None or not statement.closed.firm or closing.on <= eve:
+        return None
+    day = min(max(booked_on, eve + _DAY), closing.on)
+    return None if day == booked_on else day
 
 
 def _window(statement: Statement) -> Window | None:

@@ -38,18 +38,18 @@ where (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null)
 -- name: strayed_days
 -- Days of accounts that do not add up from their transactions: there must be none.
 with days as (
-    select account_id, currency, booked_on,
+    select account_id, currency, coalesce(entered_on, booked_on) as day,
         coalesce(sum(amount) filter (where status = 'booked'), 0) as booked,
         count(*) filter (where status = 'booked') as booked_count,
         count(*) filter (where status = 'pending') as pending_count
     from caudal.transaction
     where space_id = %(space_id)s and gone_at is null
-    group by account_id, currency, booked_on
+    group by 1, 2, 3
 )
 select count(*) as strayed
 from days
 full join (select * from caudal.account_day where space_id = %(space_id)s) kept
-    using (account_id, currency, booked_on)
+    using (account_id, currency, day)
 where (coalesce(days.booked, 0), coalesce(days.booked_count, 0), coalesce(days.pending_count, 0))
     is distinct from (coalesce(kept.booked, 0), coalesce(kept.booked_count, 0), coalesce(kept.pending_count, 0))
 

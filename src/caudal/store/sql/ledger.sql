@@ -7,7 +7,7 @@ select a.account_id, a.name, a.kind, coalesce(sums.currency, a.currency) as curr
 from caudal.account a
 left join lateral (
     select d.currency, sum(d.booked) as booked, sum(d.booked_count + d.pending_count)::bigint as transactions,
-        min(d.booked_on) as first_on, max(d.booked_on) as last_on
+        min(d.day) as first_on, max(d.day) as last_on
     from caudal.account_day d
     where d.space_id = a.space_id and d.account_id = a.account_id and d.booked_count + d.pending_count > 0
     group by d.currency
@@ -88,10 +88,10 @@ order by s.account_id, b.currency, b.as_of, b.seen_at, b.balance_id
 
 -- name: daily_sums
 -- What the ledger holds as booked on each day.
-select account_id, currency, booked_on, booked as amount
+select account_id, currency, day, booked as amount
 from caudal.account_day
 where space_id = %(space_id)s and account_id = any (%(accounts)s) and booked_count > 0
-order by account_id, currency, booked_on
+order by account_id, currency, day
 
 -- name: account_currencies
 -- Which currencies these accounts hold, so that one without evidence is told as such.

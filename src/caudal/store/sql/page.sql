@@ -15,6 +15,7 @@ create temporary table if not exists incoming (
     amount numeric,
     currency text,
     booked_on date,
+    entered_on date,
     value_on date,
     authorized_on date,
     occurred_at timestamptz,
@@ -86,7 +87,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
 -- name: copy_incoming
 -- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
 copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
-    status, amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty,
+    status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty,
     reference, raw, rule)
 from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw))
 
@@ -115,7 +116,7 @@ where reused.ord = incoming.ord
 -- A first step that says what is known already is left out; later steps of a page are news by construction.
 insert into resolved
     (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
-    status, amount, currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
+    status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
     raw, rule, version, created)
 select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i.transaction_id), i.observation_id,
     i.provider_id, i.fallback_id, i.step, i.final, i.gone,
@@ -123,6 +124,7 @@ select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i
     case when i.gone and i.step = 0 then told.amount else i.amount end,
     case when i.gone and i.step = 0 then told.currency else i.currency end,
     case when i.gone and i.step = 0 then told.booked_on else i.booked_on end,
+    case when i.gone and i.step = 0 then told.entered_on else i.entered_on end,
     case when i.gone and i.step = 0 then told.value_on else i.value_on end,
     case when i.gone and i.step = 0 then told.authorized_on else i.authorized_on end,
     case when i.gone and i.step = 0 then told.occurred_at else i.occurred_at end,
@@ -159,9 +161,9 @@ where case
 -- Every version, kept for good.
 insert into caudal.observation
     (space_id, observation_id, source_account_id, provider_id, version, run_id, gone, status, amount, currency,
-    booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw)
+    booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw)
 select %(space_id)s, observation_id, source_account_id, provider_id, version, %(run_id)s, gone, status, amount,
-    currency, booked_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw
+    currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw
 from resolved
 order by ord
 
@@ -170,37 +172,38 @@ order by ord
 -- What that does to the account's days is added up and moves with it.
 with written as (
     insert into caudal.transaction as t
-        (space_id, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+        (space_id, transaction_id, account_id, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
         occurred_at, description, counterparty, reference, gone_at)
-    select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, value_on, authorized_on,
+    select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
         occurred_at, description, counterparty, reference, case when gone then now() end
     from resolved
     where final
     order by ord
     on conflict on constraint transaction_pk do update set
         status = excluded.status, amount = excluded.amount, currency = excluded.currency,
-        booked_on = excluded.booked_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
+        booked_on = excluded.booked_on, entered_on = excluded.entered_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
         occurred_at = excluded.occurred_at, description = excluded.description,
         counterparty = excluded.counterparty, reference = excluded.reference, gone_at = excluded.gone_at,
         updated_at = now()
-    returning old.account_id as old_account_id, old.currency as old_currency, old.booked_on as old_booked_on,
-        old.amount as old_amount, old.status as old_status, old.gone_at as old_gone_at,
-        new.account_id, new.currency, new.booked_on, new.amount, new.status, new.gone_at
+    returning old.account_id as old_account_id, old.currency as old_currency,
+        coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
+        old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
+        new.amount, new.status, new.gone_at
 ), moved as (
-    select account_id, currency, booked_on, status, amount, 1 as count from written where gone_at is null
+    select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
     union all
-    select old_account_id, old_currency, old_booked_on, old_status, -old_amount, -1 from written
+    select old_account_id, old_currency, old_day, old_status, -old_amount, -1 from written
     where old_account_id is not null and old_gone_at is null
 )
 insert into caudal.account_day as d
-    (space_id, account_id, currency, booked_on, booked, booked_count, pending_count)
-select %(space_id)s, account_id, currency, booked_on,
+    (space_id, account_id, currency, day, booked, booked_count, pending_count)
+select %(space_id)s, account_id, currency, day,
     coalesce(sum(amount) filter (where status = 'booked'), 0),
     coalesce(sum(count) filter (where status = 'booked'), 0),
     coalesce(sum(count) filter (where status = 'pending'), 0)
 from moved
-group by account_id, currency, booked_on
-order by account_id, currency, booked_on
+group by account_id, currency, day
+order by account_id, currency, day
 on conflict on constraint account_day_pk do update set
     booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
     pending_count = d.pending_count + excluded.pending_count

