@@ -64,10 +64,11 @@ def opened(path: Path, bounds: FileBounds) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise Malformed(str(path), f"can't be opened: {error.strerror or error}") from None
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(descriptor)
+        raise Malformed(str(path), "is not a plain file: it must be read twice (save it first)")
     with os.fdopen(descriptor, "rb") as stream:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise Malformed(str(path), "is not a plain file: it must be read twice (save it first)")
         if state.st_size > bounds.file_bytes_max:
             most = f"CAUDAL_FILE_BYTES_MAX ({bounds.file_bytes_max})"
             raise Malformed("byte 0", f"the file has {state.st_size} bytes, more than {most}")

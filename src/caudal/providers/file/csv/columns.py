@@ -252,10 +252,15 @@ def _by_name(columns: Sequence[Column]) -> dict[str, Choice]:
     take("account", lambda cell: not looks_like_date(cell))
     _own_account(columns, chosen)
     _only_candidates(left, chosen)
-    take("counterparty", lambda cell: not looks_like_amount(cell))
-    take("description", lambda cell: not looks_like_date(cell), most=3)
-    take("reference", lambda cell: not looks_like_date(cell))
+    # Texts by their header alone: judged by the rows, two exports that overlap could be told in different words.
+    take("counterparty", _anything)
+    take("description", _anything, most=3)
+    take("reference", _anything)
     return chosen
+
+
+def _anything(_cell: str) -> bool:
+    return True
 
 
 def _only_candidates(left: Sequence[Column], chosen: dict[str, Choice]) -> None:
