@@ -71,28 +71,36 @@ async def import_file(
         lambda cursor: provider.pull(opened, cursor),
         lambda done: progress(done.seen, opened.survey.entries),
     )
+    return await _report(installation, space, opened, report)
+
+
+async def _report(
+    installation: Installation, space: Space, opened: OpenedFile, done: engine.Report
+) -> FileReport:
+    """Write the import down in the audit trail, and tell what it did."""
     async with installation.store.transaction(space.space_id) as tx:
-        proofs = await ledger.proofs(tx, space.space_id, report.accounts)
+        proofs = await ledger.proofs(tx, space.space_id, done.accounts)
         await audit.record(
             tx,
             installation.keyring.audit_key,
             space.space_id,
             actor="local",
             act="file.imported",
-            details={"run": str(report.run_id), "sha256": opened.digest, "new": str(report.created)},
+            details={"run": str(done.run_id), "sha256": opened.digest, "new": str(done.created)},
         )
-    told = opened.survey.entries
+    told, unreadable = opened.survey.entries, opened.survey.unreadable
+    refused = max(
+        done.quarantined - unreadable, 0
+    )  # entries that were read, but are no money the ledger can hold
     return FileReport(
-        file=str(drop.path),
+        file=str(opened.drop.path),
         format=opened.format.name,
         space=space.name,
-        read=told + opened.survey.unreadable,
-        new=report.created,
-        known=max(
-            told - report.created - report.changed - (report.quarantined - opened.survey.unreadable), 0
-        ),
-        changed=report.changed,
-        quarantined=max(report.quarantined, opened.survey.unreadable),
+        read=told + unreadable,
+        new=done.created,
+        known=max(told - done.created - done.changed - refused, 0),
+        changed=done.changed,
+        quarantined=refused + unreadable,
         proofs=proofs,
         notes=_notes(opened),
     )

@@ -14,7 +14,8 @@ import msgspec
 import psycopg
 from psycopg.rows import class_row
 
-from caudal.model.errors import ConfigError, StoreError
+from caudal.model.errors import StoreError
+from caudal.store.conninfo import check, unreachable
 from caudal.store.queries import load
 
 Row = TypeVar("Row")
@@ -84,14 +85,13 @@ class Store:
         observe: Observer = lambda _: None,
     ) -> Self:
         """Connect and prepare the session. Raises ConfigError where the database can't be reached."""
+        check(conninfo)
         try:
             connection = await psycopg.AsyncConnection.connect(
                 conninfo, autocommit=True, connect_timeout=connect_seconds_max, application_name="caudal"
             )
         except psycopg.OperationalError as error:
-            raise ConfigError(
-                f"can't reach the database: {_first_line(error)}; is DATABASE_URL right?"
-            ) from None
+            raise unreachable(error, conninfo) from None
         store = cls(connection, statement_seconds_max=statement_seconds_max, observe=observe)
         try:
             async with store.transaction() as tx:
@@ -157,7 +157,3 @@ def _store_error(query: str, error: psycopg.Error) -> StoreError:
     # Not the server's message: its DETAIL quotes values (reference: PostgreSQL error fields).
     what = [type(error).__name__, error.sqlstate or "no SQLSTATE", error.diag.constraint_name or ""]
     return StoreError(f"{query}: {' '.join(part for part in what if part)}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

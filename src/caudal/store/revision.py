@@ -5,6 +5,7 @@ from typing import Final
 import psycopg
 
 from caudal.model.errors import ConfigError
+from caudal.store.conninfo import check, unreachable
 from caudal.store.queries import load
 
 REVISION: Final = "0001"
@@ -19,6 +20,7 @@ def current(conninfo: str, *, connect_seconds_max: int = 30) -> str | None:
 
     Raises ConfigError where it can't be reached or is older than PostgreSQL 18.
     """
+    check(conninfo)
     try:
         with psycopg.connect(conninfo, autocommit=True, connect_timeout=connect_seconds_max) as connection:
             major = connection.info.server_version // 10_000
@@ -33,5 +35,4 @@ def current(conninfo: str, *, connect_seconds_max: int = 30) -> str | None:
             row = connection.execute(queries["migration_revision"].encode()).fetchone()
             return str(row[0]) if row else None
     except psycopg.OperationalError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"can't reach the database: {reason}; is DATABASE_URL right?") from None
+        raise unreachable(error, conninfo) from None

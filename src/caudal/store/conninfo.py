@@ -1,0 +1,25 @@
+"""Connection strings: checked before use, and never quoted in an error."""
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from caudal.model.errors import ConfigError
+
+
+def check(conninfo: str) -> None:
+    """Raise ConfigError where `conninfo` is neither a PostgreSQL URL nor a keyword string."""
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:  # its own text quotes the string, password and all
+        raise ConfigError(
+            "DATABASE_URL is not a PostgreSQL connection string: postgresql://user:password@host:port/database"
+        ) from None
+
+
+def unreachable(error: psycopg.Error, conninfo: str) -> ConfigError:
+    """What to tell a person of a failed connection: the server's first line, without the password."""
+    reason = str(error).strip().partition("\n")[0]
+    password = conninfo_to_dict(conninfo).get("password")
+    if isinstance(password, str) and password:
+        reason = reason.replace(password, "…")
+    return ConfigError(f"can't reach the database: {reason}; is DATABASE_URL right, and the server up?")
