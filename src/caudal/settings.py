@@ -6,7 +6,7 @@ Each field is read from the environment variable ``CAUDAL_<FIELD IN CAPITALS>`` 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
@@ -50,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", f"home={self.home!r}")]
 
     @property
     def home_path(self) -> Path:

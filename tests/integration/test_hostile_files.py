@@ -367,7 +367,9 @@ for act in (look_through, lambda drop, bounds: list(json_text(drop, bounds))):
 """
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "/dev/null", "socket", "no rights"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "folder", "fifo", "/dev/zero", "/dev/null", "socket", "no rights"]
+)
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     with socket.socket(socket.AF_UNIX) as unix:

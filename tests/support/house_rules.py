@@ -21,7 +21,7 @@ EXACT_ROOMS = ("model/", "matching/", "providers/", "hub/", "store/pages.py", "s
 SCORES = {"providers/file/csv/columns.py", "providers/file/csv/proposal.py"}
 """Weigh evidence, not money."""
 SQL = re.compile(
-    r"^\s*(select\b.+\bfrom\b|insert\s+into\b|update\s+\S+\s+set\b|delete\s+from\b|set\s+(local|role)\b)",
+    r"^\s*(select\b.+\bfrom\b|with\b.+\bas\s*\(|create\s+(table|schema|index|role)\b|alter\s+table\b|drop\s+table\b|truncate\b|copy\b.+\bfrom\b|insert\s+into\b|update\s+\S+\s+set\b|delete\s+from\b|set\s+(local|role)\b)",
     re.IGNORECASE | re.DOTALL,
 )
 SCOPING = re.compile(r"caudal\.spaces|set_config\('role'")
@@ -61,12 +61,22 @@ def _breaches(name: str, node: ast.AST) -> Iterator[str]:
             yield "a float where money is"
         if isinstance(node, ast.Name) and node.id == "float":
             yield "a float where money is"
+    if isinstance(node, ast.ImportFrom):
+        yield from _imports(name, node)
     if (
         isinstance(node, ast.Attribute)
         and node.attr in {"environ", "getenv"}
         and not READS_ENVIRONMENT.fullmatch(name)
     ):
         yield "only the settings read the environment"
+
+
+def _imports(name: str, node: ast.ImportFrom) -> Iterator[str]:
+    names = {alias.name for alias in node.names}
+    if node.module == "os" and names & {"environ", "getenv"} and not READS_ENVIRONMENT.fullmatch(name):
+        yield "only the settings read the environment"
+    if node.module == "psycopg" and "connect" in names and name not in CONNECTS:
+        yield "only the store connects to the database"
 
 
 def main() -> int:

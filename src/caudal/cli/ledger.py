@@ -147,6 +147,7 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
 
 _RULES = {
     "provider_id": "the bank's own id (same id, same transaction)",
+    "told_before": "told before in the same words under this id (the bank's ids have changed)",
     "derived_id": "derived from day, amount and text, with an occurrence counter (the bank gives no usable id)",
 }
 

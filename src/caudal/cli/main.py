@@ -50,6 +50,18 @@ class _LazyGroup(click.Group):
             raise TypeError(f"{module}.{name} is not a command")
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader (head, less) has seen enough
+            _write_no_more()
+            return None
+
+
+def _write_no_more() -> None:
+    """Point stdout nowhere, or Python would try once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="caudal")
@@ -72,10 +84,10 @@ def run() -> None:
         sys.exit(os.EX_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough. Point stdout elsewhere, or Python complains at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:
+        click.echo(f"caudal: can't write: {error.strerror or error}", err=True)
+        _write_no_more()
+        sys.exit(os.EX_IOERR)
     except CaudalError as error:
         click.echo(f"caudal: {error}", err=True)
         sys.exit(exit_code(error))

@@ -42,24 +42,30 @@ class Content(msgspec.Struct, frozen=True, gc=False):
     """What a movement says of itself, folded so that spacing and case make no difference."""
 
     booked_on: date
-    amount: Decimal
+    amount: str
+    """In its shortest form: what is told with other zeros is the same. Text, for Python hashes -1 and -2 alike."""
     currency: str
     text: str
 
     @classmethod
     def of(cls, booked_on: date, amount: Decimal, currency: str, *texts: str) -> "Content":
         """From a movement's day, signed amount, currency and whatever texts the source gives, in a fixed order."""
-        return cls(booked_on, amount, currency, " ".join(" ".join(texts).split()).upper())
+        folded = " ".join(" ".join(texts).split()).upper()
+        return cls(booked_on, format(amount.normalize(EXACT), "f"), currency, folded)
 
     def digest(self) -> str:
         """24 hex digits that are the same wherever the same movement is told in the same words."""
-        amount = format(self.amount.normalize(EXACT), "f")
-        told = f"{self.booked_on.isoformat()}\x1f{amount}\x1f{self.currency}\x1f{self.text}"
+        told = f"{self.booked_on.isoformat()}\x1f{self.amount}\x1f{self.currency}\x1f{self.text}"
         return blake2b(told.encode(), digest_size=12).hexdigest()
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """The id an observation goes by, the rule it came from, and the derived id should a source reuse `id`."""
+    """The id an observation goes by, and the rule it came from.
+
+    `fallback_id` is the other id it could go by ('' where there is none): the derived one of a movement that has a
+    bank's id, the bank's id where the file shows it to stand for several. What the ledger holds already decides:
+    it takes over where `id` stands for another movement, or where this one was told under it before.
+    """
 
     id: str
     rule: str
@@ -139,9 +145,7 @@ class Identifier:
         if uses == 1:
             return Identity(provider_id, "provider_id", derived)
         if uses != self._repeats.told.get(hash((place, meaning)), 1):
-            return Identity(
-                derived, "derived_id", ""
-            )  # one id for several movements: it identifies none of them
+            return Identity(derived, "derived_id", provider_id)  # an id of several movements identifies none
         self._seen_ids[provider_id] += 1
         return Identity(_numbered(provider_id, self._seen_ids[provider_id]), "provider_id", derived)
 

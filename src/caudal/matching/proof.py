@@ -29,8 +29,9 @@ class Verdict(enum.StrEnum):
 class Anchor(msgspec.Struct, frozen=True):
     """A booked balance told for the end of day `on`.
 
-    `firm` False: a snapshot of some moment of that day. One that disagrees counts only if no later balance
-    shows the ledger right again: bookings of the same day may have followed it.
+    `firm` False: a snapshot of some moment of that day, before or after its bookings; it agrees if either fits, and
+    one that disagrees counts only if no later balance shows the ledger right again. Beside a firm balance of the
+    same day it says nothing.
     """
 
     on: date
@@ -94,17 +95,20 @@ def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]])
     held = Decimal(0)
     place = 0
     for on, told in groupby(sorted(anchors, key=lambda anchor: anchor.on), key=lambda anchor: anchor.on):
+        before = held
         while place < len(sums) and sums[place][0] <= on:
+            before = held if sums[place][0] == on else EXACT.add(held, sums[place][1])
             held = EXACT.add(held, sums[place][1])
             place += 1
         balances = list(told)
-        days.append(
-            _Day(
-                on=on,
-                remainders=frozenset(EXACT.subtract(balance.amount, held) for balance in balances),
-                firm=any(balance.firm for balance in balances),
-            )
+        firm = [balance.amount for balance in balances if balance.firm]
+        possible = (
+            [(amount, held) for amount in firm]
+            if firm
+            else [(balance.amount, sum_) for balance in balances for sum_ in (held, before)]
         )
+        remainders = frozenset(EXACT.subtract(amount, sum_) for amount, sum_ in possible)
+        days.append(_Day(on, remainders, firm=bool(firm)))
     return days
 
 

@@ -81,7 +81,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     day whose balance it is in, told only where the bank shows that this isn't `booked_on` (a statement that lists a
     movement dated after its own end): the proof goes by it.
     `raw` is what the source sent, as text, kept whole. `rule` says how `id` came about (matching/identity.py).
-    `fallback_id`, where given, takes over from an `id` that turns out to stand for another movement already.
+    `fallback_id`, where given, takes over where the ledger holds another movement under `id`, or this one under it.
     """
 
     ref: SourceRef

@@ -1,5 +1,6 @@
 """Money: an exact amount of one currency or asset."""
 
+import re
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Underflow
 from typing import Final, Self
 
@@ -7,6 +8,8 @@ import msgspec
 
 from caudal.model.currencies import EXPONENTS
 from caudal.model.errors import MoneyError
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 DIGITS_MAX = 30
 """Most significant digits an amount may have: beyond any real one, within what the store keeps (numeric(38,18))."""
@@ -36,7 +39,7 @@ class Money(msgspec.Struct, frozen=True, order=False):
         _, digits, exponent = amount.as_tuple()
         if not isinstance(exponent, int):
             raise MoneyError(f"{amount} is not an amount")
-        if -exponent > places and any(digits[len(digits) + exponent + places :] if exponent else ()):
+        if -exponent > places and any(digits[max(0, len(digits) + exponent + places) :]):
             raise MoneyError(f"{amount} has more decimal places than {self.currency} has ({places})")
         if len(digits) + max(exponent, 0) > DIGITS_MAX:
             raise MoneyError(f"an amount of {len(digits)} digits is not money")
@@ -56,10 +59,9 @@ class Money(msgspec.Struct, frozen=True, order=False):
     @classmethod
     def of(cls, text: str, currency: str) -> Self:
         """From decimal text such as ``"-12.50"``. Raises MoneyError where it is not a number."""
-        try:
-            return cls(Decimal(text), currency)
-        except ArithmeticError:
-            raise MoneyError(f"{text!r} is not an amount") from None
+        if not _NUMBER.fullmatch(text):
+            raise MoneyError(f"{text!r} is not an amount")
+        return cls(Decimal(text), currency)
 
     def _same(self, other: "Money") -> "Money":
         if not isinstance(other, Money):

@@ -100,7 +100,7 @@ async def apply_page(tx: Transaction, target: PageTarget, page: Page) -> PageCou
     await tx.copy("copy_incoming", _copy_text(told, accounts))
     space = {"space_id": target.space_id}
     run = {**space, "run_id": target.run_id}
-    await tx.run("tell_reused_ids_apart", **space)
+    await tx.run("choose_ids", **space)
     await tx.run("resolve", **space)
     await tx.run("insert_observations", **run)
     await tx.run("upsert_transactions", **space)

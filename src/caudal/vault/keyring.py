@@ -13,7 +13,7 @@ import secrets
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -41,6 +41,9 @@ class WrappingKey(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"WrappingKey({self.id}, {self.state})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", f"{self.id}, {self.state}")]
+
 
 class Keyring(msgspec.Struct, frozen=True):
     """The wrapping keys, and the key that the audit trail is authenticated with."""
@@ -51,6 +54,9 @@ class Keyring(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Keyring(primary={self.primary}, keys={list(self.keys)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", f"primary={self.primary}")]
 
     def key(self, key_id: str) -> bytes:
         """The bytes of one key. Raises ConfigError where the keyring doesn't hold it."""
@@ -107,7 +113,7 @@ def create(path: Path) -> Keyring:
 def load(path: Path) -> Keyring:
     """Read the keyring. Raises ConfigError where it is missing, readable by others, or not whole."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise ConfigError(
             f"no keyring at {path}: make one with `caudal keys init`, and keep a copy of it"
@@ -133,10 +139,14 @@ def replace(path: Path, keyring: Keyring) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        _write(descriptor, keyring)
-    finally:
-        os.close(descriptor)
-    beside.replace(path)
+        try:
+            _write(descriptor, keyring)
+        finally:
+            os.close(descriptor)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -538,7 +538,7 @@ class _Statement:
             id=printed or None,
             iban=iban,
             number=None if iban else field("number") or None,
-            institution=field("bic") or _line(field("bank", "")) or None,
+            institution=field("bic") or _line(field("bank") or field("bank_number", "")) or None,
             currency=currency.upper() if currency else None,
             kind=_ACCOUNT_KINDS.get(field("kind", ""), AccountKind.OTHER),
             name=_line(field("account_name") or field("owner", "")),

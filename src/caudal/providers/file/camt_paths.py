@@ -34,6 +34,8 @@ STATEMENT_PATHS: Final = {
     "Acct/Svcr/FinInstnId/Nm": "bank",
     "Acct/Svcr/FinInstnId/NmAndAdr/Nm": "bank",
     "Acct/Svcr/FinInstnId/CmbndId/Nm": "bank",
+    "Acct/Svcr/FinInstnId/ClrSysMmbId/MmbId": "bank_number",
+    "Acct/Svcr/FinInstnId/Othr/Id": "bank_number",
 }
 BALANCE_PATHS: Final = {
     "Tp/CdOrPrtry/Cd": "type",

@@ -92,7 +92,7 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
     """Read everything once. Raises Malformed, from the reader, where the file can't be read to its end."""
     found = Survey([], {}, 0, 0)
     censuses: dict[SourceRef, Census] = {}
-    closing: dict[SourceRef, Told | None] = {}
+    before: dict[SourceRef, Statement] = {}
     for record in records:
         if type(record) is Entry:
             statement = found.statements[-1]
@@ -114,14 +114,9 @@ def survey(records: Iterable[Record], naming: Naming) -> Survey:
             statement = found.statements[-1]
             statement.closed = record
             statement.opening = record.opening or statement.opening
-            before = closing.get(statement.ref)
-            statement.continues = (
-                before is not None
-                and statement.opening is not None
-                and before.amount == statement.opening.amount
-            )
-            closing[statement.ref] = record.closing
             statement.eve = _eve(statement)
+            statement.continues = _continues(statement, before.get(statement.ref))
+            before[statement.ref] = statement
         elif isinstance(record, Unreadable):
             found.unreadable += 1
     found.repeats = {ref: census.close() for ref, census in censuses.items()}
@@ -246,6 +241,19 @@ def _transaction(entry: Entry, statement: Statement, identifier: Identifier) -> 
         raw=entry.raw,
         rule=identity.rule,
         fallback_id=identity.fallback_id,
+    )
+
+
+def _continues(statement: Statement, before: Statement | None) -> bool:
+    """Whether it goes on where the account's statement before it in the file ended: same balance, days after it."""
+    closing = before.closed.closing if before else None
+    opening = statement.opening
+    if before is None or closing is None or opening is None or closing.amount != opening.amount:
+        return False
+    if opening.on is not None and closing.on is not None:
+        return opening.on >= closing.on
+    return (
+        before.last_on is not None and statement.first_on is not None and statement.first_on > before.last_on
     )
 
 

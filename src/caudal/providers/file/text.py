@@ -132,7 +132,7 @@ def _decode(data: bytes, encoding: str) -> str:
 
 
 def _decode_line(line: bytes, encoding: str) -> str:
-    for name in ("utf-8", encoding, "cp1252"):
+    for name in ("utf-8-sig", encoding, "cp1252"):
         try:
             return line.decode(name)
         except UnicodeDecodeError:

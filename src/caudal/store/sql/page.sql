@@ -91,25 +91,39 @@ copy incoming (ord, source_account_id, account_id, transaction_id, observation_i
     reference, raw, rule)
 from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw))
 
--- name: tell_reused_ids_apart
--- An id that already stands for another booked movement (other day *and* other amount) is not an update of it:
--- the source reuses its ids, and the one derived from the content takes over.
-update incoming set provider_id = incoming.fallback_id, rule = 'derived_id'
+-- name: choose_ids
+-- Which of its two ids a movement goes by, where what the ledger holds decides it. An id that already stands for
+-- another booked movement (other day *and* other amount) is not an update of it: the source reuses its ids. And a
+-- movement not known by its id, but told before in the same words under the other one, is that movement.
+update incoming set provider_id = incoming.fallback_id, rule = other.rule
 from (
-    select i.ord
+    select i.ord, case when told.provider_id is null then 'told_before' else 'derived_id' end as rule
     from incoming i
-    cross join lateral (
-        select o.status, o.gone, o.booked_on, o.amount
+    left join lateral (
+        select o.provider_id, o.status, o.gone, o.booked_on, o.amount
         from caudal.observation o
         where o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
             and o.provider_id = i.provider_id
         order by o.version desc
         limit 1
-    ) told
-    where i.fallback_id <> '' and told.status = 'booked' and not told.gone
-        and told.booked_on <> i.booked_on and told.amount <> i.amount
-) reused
-where reused.ord = incoming.ord
+    ) told on true
+    left join lateral (
+        select o.gone, o.booked_on, o.amount, o.description, o.counterparty, o.reference
+        from caudal.observation o
+        where told.provider_id is null and o.space_id = %(space_id)s
+            and o.source_account_id = i.source_account_id and o.provider_id = i.fallback_id
+        order by o.version desc
+        limit 1
+    ) before on true
+    where i.fallback_id <> '' and case
+        when told.provider_id is null then not before.gone
+            and (before.booked_on, before.amount, before.description, before.counterparty, before.reference)
+            = (i.booked_on, i.amount, i.description, i.counterparty, i.reference)
+        else i.rule = 'provider_id' and told.status = 'booked' and not told.gone
+            and told.booked_on <> i.booked_on and told.amount <> i.amount
+        end
+) other
+where other.ord = incoming.ord
 
 -- name: resolve
 -- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.

@@ -1,0 +1,250 @@
+"""The proof: a ledger that agrees with the bank is proven, one that doesn't says by how much and since when."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from caudal.matching.proof import NO_EVIDENCE, Anchor, Proof, Verdict, prove
+from caudal.model.money import EXACT
+
+FIRST = date(2026, 3, 1)
+Booking = tuple[date, Decimal]
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(number)
+
+
+def on(number: int, amount: str, *, firm: bool = True) -> Anchor:
+    return Anchor(day(number), Decimal(amount), firm)
+
+
+def moved(*bookings: tuple[int, str]) -> list[Booking]:
+    return daily((day(number), Decimal(amount)) for number, amount in bookings)
+
+
+def daily(bookings: Iterable[Booking]) -> list[Booking]:
+    """Bookings as `prove` takes them: one sum a day, days ascending."""
+    sums: defaultdict[date, Decimal] = defaultdict(Decimal)
+    for booked_on, amount in bookings:
+        sums[booked_on] = EXACT.add(sums[booked_on], amount)
+    return sorted(sums.items())
+
+
+def proven(to: int) -> Proof:
+    return Proof(Verdict.PROVEN, proven_to=day(to))
+
+
+def off(by: str, since: int, to: int | None = None) -> Proof:
+    return Proof(Verdict.OFF, None if to is None else day(to), Decimal(by), day(since))
+
+
+@pytest.mark.parametrize(
+    "anchors",
+    [[], [on(1, "100.00")], [on(1, "100.00"), on(1, "90.00")], [on(1, "1"), on(1, "1", firm=False)]],
+)
+def test_balances_of_fewer_than_two_days_prove_nothing(anchors: list[Anchor]) -> None:
+    assert prove(anchors, moved((0, "5.00"), (1, "5.00"))) == NO_EVIDENCE
+
+
+def test_movements_that_make_up_the_difference_prove_each_other() -> None:
+    assert prove([on(0, "100.00"), on(5, "70.00")], moved((2, "-40.00"), (5, "10.00"))) == proven(5)
+
+
+def test_what_the_account_held_before_its_history_does_not_matter() -> None:
+    bookings = moved((-30, "999.00"), (0, "1.00"), (2, "-40.00"))
+    assert prove([on(0, "100.00"), on(5, "60.00")], bookings) == proven(5)
+
+
+def test_movements_after_the_last_balance_are_beyond_what_can_be_proven() -> None:
+    assert prove([on(0, "100.00"), on(5, "60.00")], moved((2, "-40.00"), (6, "-7.00"))) == proven(5)
+
+
+def test_a_movement_on_the_day_of_a_balance_is_in_it() -> None:
+    assert prove([on(0, "100.00"), on(5, "60.00")], moved((5, "-40.00"))) == proven(5)
+    assert prove([on(0, "100.00"), on(5, "60.00")], moved((0, "-40.00"))) == off("-40.00", since=0)
+
+
+def test_a_missing_payment_out_is_a_negative_difference_a_doubled_one_a_positive() -> None:
+    anchors = [on(0, "100.00"), on(5, "60.00")]
+    assert prove(anchors, []) == off("-40.00", since=0)
+    assert prove(anchors, moved((2, "-40.00"), (3, "-40.00"))) == off("40.00", since=0)
+
+
+def test_the_last_day_that_agreed_is_where_to_look_from() -> None:
+    anchors = [on(0, "100"), on(3, "90"), on(6, "80"), on(9, "70")]
+    assert prove(anchors, moved((1, "-10"), (4, "-10"))) == off("-10", since=6, to=6)
+    assert prove(anchors, moved((1, "-10"), (7, "-10"))) == off("-10", since=3, to=3)
+
+
+def test_two_errors_that_cancel_out_are_told_nonetheless() -> None:
+    anchors = [on(0, "100"), on(3, "90"), on(6, "100")]
+    assert prove(anchors, []) == off("-10", since=0)
+
+
+def test_the_difference_is_the_one_that_stands_at_the_end() -> None:
+    assert prove([on(0, "100"), on(3, "90"), on(6, "75")], []) == off("-25", since=0)
+
+
+def test_a_snapshot_of_the_middle_of_a_day_is_forgiven_once_the_ledger_is_right_again() -> None:
+    bookings = moved((2, "-10"), (3, "-5"))
+    assert prove([on(0, "100"), on(2, "100", firm=False), on(4, "85")], bookings) == proven(4)
+    assert prove([on(0, "100"), on(2, "100", firm=False), on(4, "85", firm=False)], bookings) == proven(4)
+
+
+def test_a_firm_balance_that_disagrees_is_not_forgiven() -> None:
+    assert (
+        prove([on(0, "100"), on(2, "100"), on(4, "85")], moved((2, "-10"), (3, "-5"))).verdict is Verdict.OFF
+    )
+
+
+def test_a_snapshot_that_disagrees_counts_until_a_later_balance_agrees() -> None:
+    anchors = [on(0, "100"), on(2, "90", firm=False)]
+    assert prove(anchors, []) == off("-10", since=0)
+    assert prove([*anchors, on(4, "90")], []) == off("-10", since=0)
+    assert prove([*anchors, on(4, "90", firm=False)], []) == off("-10", since=0)
+
+
+def test_a_day_told_in_two_statements_agrees_if_its_end_does() -> None:
+    bookings = moved((2, "-10"), (2, "-5"), (3, "-1"))
+    assert prove([on(0, "100"), on(2, "90"), on(2, "85"), on(3, "84")], bookings) == proven(3)
+    assert prove([on(0, "100"), on(2, "90"), on(2, "85"), on(3, "83")], bookings) == off("-1", since=2, to=2)
+
+
+def test_a_history_that_begins_with_a_day_in_two_statements_goes_by_its_end() -> None:
+    assert prove([on(0, "90"), on(0, "85"), on(3, "84")], moved((0, "-5"), (3, "-1"))) == proven(3)
+
+
+def test_a_cent_is_seen_beside_the_longest_amounts() -> None:
+    large = "9999999999999999999999999999"
+    anchors = [on(0, f"{large}.98"), on(1, f"{large}.99"), on(2, f"-{large}.99")]
+    told = [(1, "0.01"), (2, f"-{large}.99"), (2, f"-{large}.99")]
+    assert prove(anchors, moved(*told)) == proven(2)
+    assert prove(anchors, moved(*told[1:])) == off("0.01", since=0)
+    assert prove(anchors, moved(*told, (2, "-0.01"))) == off("0.01", since=1, to=1)
+
+
+amounts = st.integers(-(10**30) + 1, 10**30 - 1).filter(bool).map(
+    lambda units: EXACT.scaleb(Decimal(units), -2)
+) | st.integers(-300, 300).filter(bool).map(lambda units: Decimal(units).scaleb(-2))
+
+
+@dataclass(frozen=True)
+class Life:
+    """What really happened on an account, and at the end of which days the bank said what stood on it."""
+
+    opening: Decimal
+    bookings: list[Booking]
+    told_on: list[date]
+
+    @property
+    def anchors(self) -> list[Anchor]:
+        return [Anchor(told, self.balance(told)) for told in self.told_on]
+
+    def balance(self, at: date) -> Decimal:
+        return sum_of([self.opening, *(amount for booked_on, amount in self.bookings if booked_on <= at)])
+
+    def provable(self) -> list[int]:
+        """The bookings that lie between two told balances."""
+        return [
+            place
+            for place, (booked_on, _) in enumerate(self.bookings)
+            if self.told_on[0] < booked_on <= self.told_on[-1]
+        ]
+
+    def agreed_before(self, at: date) -> date:
+        return max(told for told in self.told_on if told < at)
+
+
+def sum_of(amounts: Sequence[Decimal]) -> Decimal:
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    told_on = sorted(draw(st.sets(st.integers(0, 12), min_size=2, max_size=6)))
+    bookings = draw(st.lists(st.tuples(st.integers(-2, 14).map(day), amounts), max_size=12))
+    return Life(draw(amounts), bookings, [day(number) for number in told_on])
+
+
+@given(lives(), st.randoms(use_true_random=False))
+def test_a_ledger_that_holds_what_happened_is_proven(life: Life, chance: random.Random) -> None:
+    anchors = life.anchors
+    chance.shuffle(anchors)
+    assert prove(anchors, daily(life.bookings)) == Proof(Verdict.PROVEN, proven_to=life.told_on[-1])
+
+
+@given(lives(), st.data())
+def test_balances_within_the_day_accuse_nobody(life: Life, data: st.DataObject) -> None:
+    anchors = life.anchors
+    for told in life.told_on:
+        within = [amount for booked_on, amount in life.bookings if booked_on == told]
+        for number in data.draw(st.sets(st.integers(0, len(within)))):
+            rest = sum_of(within[number:])
+            anchors.append(Anchor(told, EXACT.subtract(life.balance(told), rest)))
+    assert prove(anchors, daily(life.bookings)).verdict is Verdict.PROVEN
+
+
+def told_off(life: Life, ledger: list[Booking], by: Decimal, at: date) -> None:
+    """The one fault at `at` is told: its exact size, and the last balance before it."""
+    since = life.agreed_before(at)
+    agreed = since if since > life.told_on[0] else None
+    assert prove(life.anchors, daily(ledger)) == Proof(Verdict.OFF, agreed, by, since)
+
+
+@given(lives(), st.data())
+def test_a_dropped_movement_is_always_told(life: Life, data: st.DataObject) -> None:
+    assume(life.provable())
+    place = data.draw(st.sampled_from(life.provable()))
+    at, amount = life.bookings[place]
+    told_off(life, life.bookings[:place] + life.bookings[place + 1 :], amount, at)
+
+
+@given(lives(), st.data())
+def test_a_doubled_movement_is_always_told(life: Life, data: st.DataObject) -> None:
+    assume(life.provable())
+    at, amount = life.bookings[data.draw(st.sampled_from(life.provable()))]
+    told_off(life, [*life.bookings, (at, amount)], EXACT.minus(amount), at)
+
+
+@given(lives(), st.data(), amounts)
+def test_a_changed_movement_is_always_told(life: Life, data: st.DataObject, changed: Decimal) -> None:
+    assume(life.provable())
+    place = data.draw(st.sampled_from(life.provable()))
+    at, amount = life.bookings[place]
+    assume(amount != changed)
+    ledger = [*life.bookings[:place], (at, changed), *life.bookings[place + 1 :]]
+    told_off(life, ledger, EXACT.subtract(amount, changed), at)
+
+
+@given(lives(), st.data())
+def test_a_movement_put_on_the_wrong_side_of_a_balance_is_always_told(
+    life: Life, data: st.DataObject
+) -> None:
+    assume(life.provable())
+    place = data.draw(st.sampled_from(life.provable()))
+    at, amount = life.bookings[place]
+    moved_to = day(data.draw(st.integers(-2, 16)))
+    assume(any(min(at, moved_to) <= told < max(at, moved_to) for told in life.told_on))
+    ledger = [*life.bookings[:place], (moved_to, amount), *life.bookings[place + 1 :]]
+    assert prove(life.anchors, daily(ledger)).verdict is Verdict.OFF
+
+
+@given(lives(), st.data())
+def test_nothing_is_adjusted_to_make_it_fit(life: Life, data: st.DataObject) -> None:
+    assume(life.provable())
+    place = data.draw(st.sampled_from(life.provable()))
+    anchors, sums = life.anchors, daily(life.bookings[:place] + life.bookings[place + 1 :])
+    before = (list(anchors), list(sums))
+    assert prove(anchors, sums) == prove(anchors, sums)
+    assert (anchors, sums) == before
