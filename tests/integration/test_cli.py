@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import date
 from decimal import Decimal
@@ -326,6 +328,17 @@ def test_what_a_bank_writes_never_steers_the_terminal(caudal: Command, tmp_path:
             assert strange == [], text
     assert "COFFEE" in outputs[3].out
     assert "[red]x[/red]" in shown.out, "markup is shown, not obeyed"
+
+
+def test_a_full_disk_is_told(bare: Command, giro: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "caudal", "parse", "--json", str(giro)],
+            env=bare.environ(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
 
 
 def test_ctrl_c_ends_a_reading_without_a_word(bare: Command, tmp_path: Path) -> None:

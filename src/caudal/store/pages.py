@@ -85,21 +85,40 @@ class _Outcome(msgspec.Struct, frozen=True):
     gone: int
 
 
-async def apply_page(tx: Transaction, target: PageTarget, page: Page) -> PageCounts:
-    """Write `page` and its cursor. Raises Revoked where the connection has ended; then nothing is written."""
-    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
+class StagedPage(msgspec.Struct, frozen=True):
+    """A page whose transactions are in the database's hands: copied, not yet compared."""
+
+    page: Page
+    accounts: Mapping[SourceRef, _SourceAccount]
+    told: int
+    unreadable: Sequence[Unreadable]
+
+
+async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedPage:
+    """The first half of writing a page: its accounts, and its transactions copied to the database.
+
+    Raises Revoked where the connection has ended; then nothing is written.
+    """
     await tx.run("steer_planner")
-    held = await tx.first("lock_connection", _State, **scope)
+    held = await tx.first(
+        "lock_connection", _State, space_id=target.space_id, connection_id=target.connection_id
+    )
     if held is None:
         raise NotFound(f"connection {target.connection_id} is not in this space")
     if held.state == "revoked":
         raise Revoked(f"connection {target.connection_id} was revoked; nothing more is written to it")
     accounts = await _see_accounts(tx, target, page.changes)
-    unreadable = [*page.unreadable, *_not_kept(page.changes)]
     told = [change for change in page.changes if isinstance(change, TransactionSeen | TransactionGone)]
     await tx.copy("copy_incoming", _copy_text(told, accounts))
+    return StagedPage(page, accounts, len(told), [*page.unreadable, *_not_kept(page.changes)])
+
+
+async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
+    """The second half, the database's work: compare, write what is new, move the cursor. Same transaction."""
+    page, accounts = staged.page, staged.accounts
     space = {"space_id": target.space_id}
     run = {**space, "run_id": target.run_id}
+    scope = {**space, "connection_id": target.connection_id}
     await tx.run("choose_ids", **space)
     await tx.run("resolve", **space)
     await tx.run("insert_observations", **run)
@@ -107,28 +126,19 @@ async def apply_page(tx: Transaction, target: PageTarget, page: Page) -> PageCou
     await tx.run("insert_links", **space)
     await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
     await tx.run("insert_coverage", **run, rows=_window_rows(page, accounts))
-    await tx.run(
-        "insert_quarantine",
-        **run,
-        connection_id=target.connection_id,
-        subject=target.subject,
-        rows=json_rows(
-            [
-                {"place": _storable(u.where), "why": _storable(u.why), "raw": _storable(u.raw)}
-                for u in unreadable
-            ]
-        ),
-    )
+    rows = _quarantine_rows(staged.unreadable)
+    await tx.run("insert_quarantine", **scope, run_id=target.run_id, subject=target.subject, rows=rows)
     await tx.run("move_cursor", **scope, stream=target.stream, value=page.next)
-    done = await tx.first("count_page", _Outcome, **run, seen=len(told), quarantined=len(unreadable))
+    unreadable = len(staged.unreadable)
+    done = await tx.first("count_page", _Outcome, **run, seen=staged.told, quarantined=unreadable)
     if done is None:
         raise NotFound(f"run {target.run_id} is not in this space")
     return PageCounts(
-        seen=len(told),
+        seen=staged.told,
         created=done.created,
         changed=done.changed,
         gone=done.gone,
-        quarantined=len(unreadable),
+        quarantined=unreadable,
         accounts=frozenset(accounts[ref].account_id for ref in _refs(page)),
     )
 
@@ -316,6 +326,15 @@ def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _Sourc
             }
             for change in changes
             if isinstance(change, BalanceSeen)
+        ]
+    )
+
+
+def _quarantine_rows(items: Iterable[Unreadable]) -> str:
+    return json_rows(
+        [
+            {"place": _storable(item.where), "why": _storable(item.why), "raw": _storable(item.raw)}
+            for item in items
         ]
     )
 

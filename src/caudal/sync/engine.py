@@ -6,7 +6,6 @@ all; either way the ledger ends the same (DESIGN §2.2).
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
 from uuid import UUID
 
 import msgspec
@@ -15,7 +14,7 @@ from caudal.model.changes import Cursor, Page, SourceRef
 from caudal.model.errors import CaudalError
 from caudal.store import spaces
 from caudal.store.database import Store
-from caudal.store.pages import PageCounts, PageTarget, Route, apply_page
+from caudal.store.pages import PageCounts, PageTarget, Route, settle_page, stage_page
 from caudal.sync.proving import conclude_proofs
 
 
@@ -76,33 +75,48 @@ async def run(
         run_id = await spaces.start_run(tx, space_id, connection_id, job.subject)
     report = Report(run_id)
     target = PageTarget(space_id, connection_id, run_id, job.stream, job.subject, job.routes)
+    source = _Source(pull(cursor))
     try:
-        async with aclosing(_ahead(pull(cursor))) as pages:
-            async for page in pages:
-                async with store.transaction(space_id) as tx:
-                    counts = await apply_page(tx, target, page)
-                report.add(counts)
-                progress(report)
+        source.ask()
+        while (page := await source.answer()) is not None:
+            async with store.transaction(space_id) as tx:
+                staged = await stage_page(tx, target, page)
+                source.ask()  # for the next page, while the database is at work on this one
+                counts = await settle_page(tx, target, staged)
+            report.add(counts)
+            progress(report)
     except CaudalError as error:
         outcome = "partial" if report.pages else "failed"
         await _finish(store, space_id, report, outcome, str(error))
         raise
+    finally:
+        await source.close()
     await _finish(store, space_id, report, "complete", None)
     return report
 
 
-async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page]:
-    """The same pages, each next one asked for while the one before is being written."""
-    upcoming = asyncio.ensure_future(anext(pages, None))
-    try:
-        while (page := await upcoming) is not None:
-            upcoming = asyncio.ensure_future(anext(pages, None))
-            yield page
-    finally:
-        # Whatever stopped us: let the page in the making come to its end, then let the source clean up.
-        await asyncio.gather(upcoming, return_exceptions=True)
-        if isinstance(pages, AsyncGenerator):
-            await pages.aclose()
+class _Source:
+    """A provider's pages, each asked for before it is needed."""
+
+    def __init__(self, pages: AsyncIterator[Page]) -> None:
+        self._pages = pages
+        self._upcoming: asyncio.Future[Page | None] | None = None
+
+    def ask(self) -> None:
+        """Have the next page made."""
+        self._upcoming = asyncio.ensure_future(anext(self._pages, None))
+
+    async def answer(self) -> Page | None:
+        """The page asked for, None after the last."""
+        asked, self._upcoming = self._upcoming, None
+        return await asked if asked is not None else None
+
+    async def close(self) -> None:
+        """Whatever stopped us: let a page in the making come to its end, then let the provider clean up."""
+        if self._upcoming is not None:
+            await asyncio.gather(self._upcoming, return_exceptions=True)
+        if isinstance(self._pages, AsyncGenerator):
+            await self._pages.aclose()
 
 
 async def _finish(store: Store, space_id: UUID, report: Report, outcome: str, error: str | None) -> None:
