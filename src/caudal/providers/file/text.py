@@ -16,6 +16,9 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 _ASCII: Final = bytes(range(32, 127))
 
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
+"""Python codecs that agree with ASCII on a few letters, and are no charset of a text."""
+
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -87,6 +90,8 @@ def blocks(stream: BinaryIO, encoding: str, bounds: FileBounds) -> Iterator[tupl
             if len(rest) > bounds.line_bytes_max:
                 raise Malformed(f"line {line}", f"is longer than {bounds.line_bytes_max} bytes")
             continue
+        if cut > bounds.line_bytes_max:
+            _check_lines(chunk[:cut].split(b"\n"), line, bounds)
         rest = chunk[cut + 1 :] + rest
         if len(rest) > bounds.line_bytes_max:
             at = line + chunk.count(b"\n")
@@ -106,6 +111,12 @@ def lines(stream: BinaryIO, encoding: str, bounds: FileBounds) -> Iterator[tuple
         yield from enumerate(block.split("\n"), first)
 
 
+def _check_lines(found: list[bytes], first: int, bounds: FileBounds) -> None:
+    for line, text in enumerate(found, first):
+        if len(text) > bounds.line_bytes_max:
+            raise Malformed(f"line {line}", f"is longer than {bounds.line_bytes_max} bytes")
+
+
 def _is_utf8(head: bytes) -> bool:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
@@ -119,7 +130,8 @@ def _text_codec(declared: str) -> str | None:
     try:
         if _ASCII.decode(declared) != _ASCII.decode("ascii"):
             return None
-        return codecs.lookup(declared).name
+        name = codecs.lookup(declared).name
+        return None if name in _NO_CHARSETS else name
     except (LookupError, UnicodeError, ValueError):
         return None
 
