@@ -350,6 +350,17 @@ def test_ctrl_c_ends_a_reading_without_a_word(bare: Command, tmp_path: Path) -> 
     assert (process.returncode, err.strip()) == (130, "")
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(caudal: Command, tmp_path: Path) -> None:
+    path = written(tmp_path / "file", "ofx1", generated(3_000))
+    caudal("import", path)
+    for arguments in (["parse", "--json", str(path)], ["transactions", "--limit", "3000"], ["--help"]):
+        with caudal.start(*arguments) as process:
+            process.stdout.read(10)
+            process.stdout.close()
+            assert process.stderr.read() == "", arguments
+        assert process.returncode in {0, 141}, arguments
+
+
 def test_ctrl_c_ends_an_import_without_a_word_and_another_finishes_it(
     caudal: Command, tmp_path: Path
 ) -> None:

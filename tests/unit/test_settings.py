@@ -1,58 +1,81 @@
-"""Settings come from the environment, each under its own name, and a bad one is named."""
-
-from pathlib import Path
+"""Settings: every bound has a default, a name in the environment, and an error that names it."""
 
 import pytest
+from rich.pretty import pretty_repr
 
 from caudal.model.errors import ConfigError
-from caudal.settings import Settings, load
+from caudal.settings import FileBounds, Settings, load
+
+BOUNDS = [field for field in Settings.__struct_fields__ if field not in {"home", "database_url"}]
 
 
-def test_nothing_set_is_the_defaults() -> None:
+def variable(field: str) -> str:
+    return f"CAUDAL_{field.upper()}"
+
+
+def test_nothing_needs_to_be_set() -> None:
     assert load({}) == Settings()
+    assert all(getattr(Settings(), field) >= 1 for field in BOUNDS)
 
 
-def test_each_setting_has_a_variable() -> None:
-    for field in Settings.__struct_fields__:
-        variable = "DATABASE_URL" if field == "database_url" else f"CAUDAL_{field.upper()}"
-        value = "/somewhere" if isinstance(getattr(Settings(), field), str) else "7"
-        assert str(getattr(load({variable: value}), field)) == value
+@pytest.mark.parametrize("field", BOUNDS)
+def test_each_bound_is_read_from_its_own_variable(field: str) -> None:
+    loaded = load({variable(field): "7"})
+    assert getattr(loaded, field) == 7
+    assert [other for other in BOUNDS if getattr(loaded, other) != getattr(Settings(), other)] == [field]
 
 
-def test_an_empty_variable_is_none() -> None:
-    assert load({"CAUDAL_HOME": "", "CAUDAL_PAGE_TRANSACTIONS_MAX": "", "DATABASE_URL": ""}) == Settings()
+@pytest.mark.parametrize("field", BOUNDS)
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "0x10", " ", "NaN"])
+def test_a_bad_value_is_refused_and_its_variable_named(field: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{variable(field)}: ") as refused:
+        load({variable(field): value, "CAUDAL_HOME": "/somewhere"})
+    assert len(str(refused.value).splitlines()) == 1
 
 
-def test_what_is_not_ours_is_left_alone() -> None:
-    assert load({"CAUDAL_NO_SUCH": "1", "HOME": "/x", "PAGE_TRANSACTIONS_MAX": "9"}) == Settings()
+@pytest.mark.parametrize("field", BOUNDS)
+def test_a_variable_that_is_set_to_nothing_is_not_set(field: str) -> None:
+    assert load({variable(field): ""}) == Settings()
 
 
-@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "1e3x", "١x"])
-@pytest.mark.parametrize(
-    "field", [name for name in Settings.__struct_fields__ if name.endswith(("_max", "_mib"))]
-)
-def test_a_bad_value_is_refused_with_its_variable(field: str, value: str) -> None:
-    variable = f"CAUDAL_{field.upper()}"
-    with pytest.raises(ConfigError) as caught:
-        load({variable: value})
-    assert variable in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_the_names_that_custom_gives_are_taken() -> None:
+    loaded = load({"DATABASE_URL": "postgresql://db/books", "CAUDAL_HOME": "/srv/caudal"})
+    assert loaded.database_url == "postgresql://db/books"
+    assert str(loaded.home_path) == "/srv/caudal"
+    assert load({"CAUDAL_DATABASE_URL": "postgresql://db/books"}).database_url == ""
 
 
-def test_the_bounds_on_files_are_the_settings() -> None:
-    bounds = load(
-        {"CAUDAL_LINE_BYTES_MAX": "1", "CAUDAL_NESTING_MAX": "2", "CAUDAL_UNREADABLE_MAX": "3"}
-    ).file_bounds
-    assert (bounds.line_bytes_max, bounds.nesting_max, bounds.unreadable_max) == (1, 2, 3)
+def test_without_a_home_the_system_s_own_place_for_data_is_used() -> None:
+    assert Settings().home_path.is_absolute()
+    assert Settings().home_path.name == "caudal"
 
 
-def test_no_repr_shows_where_the_database_is() -> None:
-    settings = load({"DATABASE_URL": "postgresql://me:hunter2@db.example/x", "CAUDAL_HOME": "/srv/caudal"})
-    assert "hunter2" not in repr(settings) + str(settings)
-    assert "db.example" not in repr(settings)
-    assert "/srv/caudal" in repr(settings)
+def test_what_is_meant_for_others_is_left_alone() -> None:
+    assert load({"PATH": "/bin", "PAGE_TRANSACTIONS_MAX": "3", "CAUDAL_KEYRING": "/elsewhere"}) == Settings()
 
 
-def test_home_is_where_it_is_said_to_be() -> None:
-    assert load({"CAUDAL_HOME": "/srv/caudal"}).home_path == Path("/srv/caudal")
-    assert load({}).home_path.is_absolute()
+def test_the_database_s_address_is_not_shown() -> None:
+    shown = Settings(home="/srv/caudal", database_url="postgresql://ana:CANARY@db.example/books")
+    for text in (repr(shown), str(shown), f"{shown}", f"{[shown]}", pretty_repr(shown)):
+        assert "CANARY" not in text
+        assert "db.example" not in text
+    assert "/srv/caudal" in repr(shown)
+    assert "not set" in repr(Settings())
+    assert "not set" not in repr(shown)
+
+
+def test_a_bad_value_beside_it_does_not_show_the_database_s_address() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({"DATABASE_URL": "postgresql://ana:CANARY@db/books", "CAUDAL_NESTING_MAX": "deep"})
+    assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("field", FileBounds.__struct_fields__)
+def test_every_bound_on_a_file_can_be_set_and_has_one_default(field: str) -> None:
+    assert Settings().file_bounds == FileBounds()
+    assert getattr(load({variable(field): "7"}).file_bounds, field) == 7
+
+
+def test_settings_do_not_change_under_those_who_hold_them() -> None:
+    with pytest.raises(AttributeError):
+        Settings().nesting_max = 1  # type: ignore[misc]

@@ -151,7 +151,8 @@ class Identifier:
 
 
 def _numbered(text: str, occurrence: int) -> str:
-    return text if occurrence == 1 else f"{text}#{occurrence}"
+    # U+241F (the picture of a unit separator), for no bank writes it: "#2" could be an id of its own.
+    return text if occurrence == 1 else f"{text}\u241f{occurrence}"
 
 
 class _Hashes:

@@ -120,10 +120,11 @@ def load(path: Path) -> Keyring:
         ) from None
     except OSError as error:
         raise ConfigError(f"the keyring {path} can't be opened: {error.strerror}") from None
+    mode = os.fstat(descriptor)
+    if not stat.S_ISREG(mode.st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"the keyring {path} is not a plain file")
     with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(file.fileno())
-        if not stat.S_ISREG(mode.st_mode):
-            raise ConfigError(f"the keyring {path} is not a plain file")
         if mode.st_mode & 0o077:
             raise ConfigError(
                 f"the keyring {path} can be read by others (mode {mode.st_mode & 0o777:03o}): "

@@ -112,6 +112,20 @@ def test_a_snapshot_that_disagrees_counts_until_a_later_balance_agrees() -> None
     assert prove([*anchors, on(4, "90", firm=False)], []) == off("-10", since=0)
 
 
+def test_beside_a_firm_balance_a_snapshot_of_the_day_says_nothing() -> None:
+    anchors = [on(0, "100"), on(2, "100", firm=False), on(2, "90")]
+    assert prove(anchors, []) == off("-10", since=0)
+    assert prove(anchors, moved((2, "-10"))) == proven(2)
+
+
+@pytest.mark.parametrize("firm", [True, False])
+def test_a_history_that_begins_with_a_snapshot_accuses_nobody(firm: bool) -> None:
+    # The first download was made on day 0, before that day's payment.
+    anchors = [on(0, "100", firm=False), on(3, "90", firm=firm), on(6, "85", firm=firm)]
+    assert prove(anchors, moved((0, "-10"), (5, "-5"))) == proven(6)
+    assert prove(anchors, moved((0, "-10"))) == off("-5", since=3, to=3)
+
+
 def test_a_day_told_in_two_statements_agrees_if_its_end_does() -> None:
     bookings = moved((2, "-10"), (2, "-5"), (3, "-1"))
     assert prove([on(0, "100"), on(2, "90"), on(2, "85"), on(3, "84")], bookings) == proven(3)

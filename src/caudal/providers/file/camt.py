@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import BinaryIO, Final
 from xml.parsers import expat
 
@@ -28,6 +28,7 @@ from caudal.providers.file.camt_paths import (
     GROUP_PATHS,
     STATEMENT_PATHS,
 )
+from caudal.providers.file.camt_shapes import Shape
 from caudal.providers.file.camt_tree import Fields, Node, TooDeepError
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import head_of, sniff_encoding
@@ -218,14 +219,25 @@ class _Message:
         self._details = 0
         self._statement = _Statement("", self._group, self._header)
         self._tree = self._build_tree()
+        self._handlers = _walk(_Outside(None, 0, bounds.nesting_max, self), self._text)
         self._parser = self._build_parser()
+        self._shapes: list[Shape] = []
+        """Those of the entries so far, the last one used first."""
+        self._end_tag = b"</Ntry>"
+        """As the file spells it."""
+        self._entry_ended_at = -1
+        """Offset after the last entry."""
 
     def feed(self, chunk: bytes) -> None:
         if not chunk:
             return
+        at = len(self._kept)
         self._kept += chunk
         self._fed += len(chunk)
-        self._parse(chunk, final=False)
+        while at < len(self._kept):
+            if self._first + at == self._entry_ended_at:
+                at = self._read_alike(at)
+            at = self._read_on(at)
         unparsed_at = self._parser.CurrentByteIndex
         keep_at = unparsed_at if self._record_at < 0 else self._record_at
         self._count_lines(keep_at)
@@ -270,23 +282,20 @@ class _Message:
             balance.opens, balance.closes = self._open_record, self._close_balance
             balance.at("Amt").opens = self._read_currency
             entry = statement.at("Ntry").keep(ENTRY_PATHS, self._record)
-            entry.opens, entry.closes = self._open_record, self._close_entry
+            entry.opens, entry.closes = self._open_record, partial(self._close_entry, entry)
             entry.at("Amt").opens = self._read_currency
             for path in ("TxDtls", "NtryDtls/TxDtls"):  # version 1 has no NtryDtls
                 detail = entry.at(path).keep(DETAIL_PATHS, self._record)
                 detail.opens = self._open_detail
-                detail.at("RmtInf/Ustrd").closes = lambda: self._remittance.append("".join(self._text))
-                detail.at("RmtInf/Strd/AddtlRmtInf").closes = lambda: self._structured.append(
-                    "".join(self._text)
-                )
+                detail.keep_each("RmtInf/Ustrd", self._remittance)
+                detail.keep_each("RmtInf/Strd/AddtlRmtInf", self._structured)
         return tree
 
     def _build_parser(self) -> expat.XMLParserType:
-        outside = _Outside(None, 0, self._bounds.nesting_max, self)
         parser = expat.ParserCreate("utf-8")  # whatever the file declares: `_utf8` has read it already
         parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._handlers
         parser.CharacterDataHandler = self._text.append
-        parser.StartElementHandler, parser.EndElementHandler = _walk(outside, self._text)
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         return parser
 
@@ -296,6 +305,59 @@ class _Message:
     def _first(self) -> int:
         """The offset in the file of the first byte kept."""
         return self._fed - len(self._kept)
+
+    def _read_on(self, at: int) -> int:
+        """Read tag by tag up to what may be the end of an entry; returns how far that is."""
+        end = self._kept.find(self._end_tag, at)
+        end = len(self._kept) if end < 0 else end + len(self._end_tag)
+        self._parse(self._kept[at:end], final=False)
+        return end
+
+    def _read_alike(self, at: int) -> int:
+        """Read the entries of known shapes that follow upon an entry; returns where they end.
+
+        expat goes over them too, with nobody listening: it has the last word on what is well-formed, and counts.
+        """
+        start = at
+        while (end := self._kept.find(self._end_tag, at)) >= 0:
+            end += len(self._end_tag)
+            if not self._is_read_alike(at, end):
+                break
+            at = end
+        parser = self._parser
+        parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
+        self._parse(self._kept[start:at], final=False)
+        parser.StartElementHandler, parser.EndElementHandler = self._handlers
+        parser.CharacterDataHandler = self._text.append
+        self._entry_ended_at = self._first + at
+        return at
+
+    def _is_read_alike(self, at: int, end: int) -> bool:
+        text = self._kept[at:end].decode()
+        raw = text.lstrip(" \t\n")
+        self._clear_record()
+        shape = next((shape for shape in self._shapes if shape.read(raw)), None)
+        if shape is None:
+            return False
+        if shape is not self._shapes[0]:
+            self._shapes.remove(shape)
+            self._shapes.insert(0, shape)
+        self._count_lines(self._first + at + len(text) - len(raw))
+        try:
+            self._add_entry(self._entry(raw))
+        except _UnfitError:
+            return False  # read again tag by tag, and reported there
+        return True
+
+    def _learn(self, raw: str, node: Node) -> None:
+        """Learn the shape of the entry just read, if it reads the entry just so."""
+        if len(self._shapes) >= _SHAPES_MAX or len(raw) > _SHAPE_LENGTH_MAX:
+            return
+        read = (self._record.copy(), self._remittance.copy(), self._structured.copy(), self._details)
+        self._clear_record()
+        shape = Shape.of(raw, node)
+        if shape.read(raw) and read == (self._record, self._remittance, self._structured, self._details):
+            self._shapes.insert(0, shape)
 
     def _parse(self, chunk: bytes, *, final: bool) -> None:
         try:
@@ -349,6 +411,9 @@ class _Message:
     def _open_record(self, _attributes: dict[str, str]) -> None:
         self._record_at = self._parser.CurrentByteIndex
         self._count_lines(self._record_at)
+        self._clear_record()
+
+    def _clear_record(self) -> None:
         self._record.clear()
         self._remittance.clear()
         self._structured.clear()
@@ -367,16 +432,20 @@ class _Message:
             self._add_unreadable(f"balance: {error}")
         self._record_at = -1
 
-    def _close_entry(self) -> None:
+    def _close_entry(self, node: Node) -> None:
         self._tell_statement()
+        raw = self._raw()
         try:
-            entry = self._entry()
+            self._add_entry(self._entry(raw))
         except _UnfitError as error:
             self._add_unreadable(f"entry: {error}")
         else:
-            self._statement.count(entry.booked_on)
-            self._records.append(entry)
+            self._learn(raw, node)
         self._record_at = -1
+
+    def _add_entry(self, entry: Entry) -> None:
+        self._statement.count(entry.booked_on)
+        self._records.append(entry)
 
     def _add_unreadable(self, why: str) -> None:
         self._unreadable += 1
@@ -391,7 +460,7 @@ class _Message:
         end_tag_at = self._parser.CurrentByteIndex - first
         return self._kept[self._record_at - first : self._kept.index(b">", end_tag_at) + 1].decode()
 
-    def _entry(self) -> Entry:
+    def _entry(self, raw: str) -> Entry:
         field = self._record.get
         direction, value = field("direction", ""), field("value")
         payments = _payments(self._details, field("payments"))
@@ -416,7 +485,7 @@ class _Message:
             pending=_is_pending(field("status", "")),
             value_on=_day(value, "value date") if value else None,
             code=code,
-            raw=self._raw(),
+            raw=raw,
         )
 
 
@@ -435,6 +504,8 @@ def _walk(root: Node, text: list[str]) -> tuple[Callable[[str, dict[str, str]], 
         nonlocal node
         if node.into is not None:
             node.into[node.field] = "".join(text).strip()
+        elif node.each is not None:
+            node.each.append("".join(text))
         elif node.closes is not None:
             node.closes()
         node = node.parent

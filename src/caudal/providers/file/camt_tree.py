@@ -16,7 +16,7 @@ class Node(dict[str, "Node"]):
     that keeps nothing. So a start tag costs one dict lookup, an end tag one attribute.
     """
 
-    __slots__ = ("closes", "field", "into", "opens", "other", "parent", "room")
+    __slots__ = ("closes", "each", "field", "into", "opens", "other", "parent", "room")
 
     def __init__(self, parent: "Node | None", room: int) -> None:
         super().__init__()
@@ -26,6 +26,8 @@ class Node(dict[str, "Node"]):
         self.into: Fields | None = None
         """Where the element's text goes, under the name `field`."""
         self.field = ""
+        self.each: list[str] | None = None
+        """Where the texts of an element go that may come again."""
         self.opens: Callable[[dict[str, str]], None] | None = None
         """Called at the start tag, with its attributes."""
         self.closes: Callable[[], None] | None = None
@@ -46,6 +48,9 @@ class Node(dict[str, "Node"]):
             node = self.at(path)
             node.into, node.field = into, field
         return self
+
+    def keep_each(self, path: str, into: list[str]) -> None:
+        self.at(path).each = into
 
     def unknown(self) -> "Node":
         if self.room <= 0:

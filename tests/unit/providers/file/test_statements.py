@@ -291,7 +291,7 @@ def test_twins_of_a_day_that_two_statements_share_stay_twins() -> None:
     morning = statement(entry(2), opening=told("10.00", 1), closing=told("5.50", 2))
     evening = statement(entry(2), opening=told("5.50", 2), closing=told("1.00", 2))
     names = [movement.id for movement in seen(said(morning, evening))]
-    assert names[1] == names[0] + "#2"
+    assert names[1] == names[0] + "\u241f2"
 
 
 def test_the_same_statement_twice_in_a_file_tells_the_same_movements() -> None:

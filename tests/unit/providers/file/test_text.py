@@ -90,6 +90,10 @@ def test_every_byte_becomes_some_text(data: bytes, encoding: str) -> None:
     )
 
 
+def test_a_byte_order_mark_is_no_text_though_a_byte_is_wrong_further_down() -> None:
+    assert texts(codecs.BOM_UTF8 + b"Date\nca\xe9\n", "utf-8-sig") == ["Date", "caé"]
+
+
 # --- Lines --------------------------------------------------------------------------------------------------
 
 
@@ -165,15 +169,12 @@ def test_a_nul_byte_is_refused_by_its_line(prefix: bytes) -> None:
         read(prefix + b"da\0ta\nmore\n")
 
 
-@pytest.mark.parametrize("size", [1, 7, 256 * 1024])
-def test_a_line_too_long_is_refused_by_its_number(size: int) -> None:
-    stream = Dripping(
-        b"short\r\n" * 2 + b"x" * (BOUNDS.line_bytes_max + 1) if size > 7 else b"short\r\n" * 2 + b"x" * 101,
-        size,
-    )
-    bounds = BOUNDS if size > 7 else FileBounds(line_bytes_max=100)
-    with pytest.raises(Malformed, match=rf"^line 3: is longer than {bounds.line_bytes_max} bytes"):
-        list(lines(stream, "utf-8", bounds))
+@pytest.mark.parametrize("size", [1, 3, 256 * 1024])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\nshort\nshort"])
+def test_a_line_too_long_is_refused_by_its_number_wherever_it_ends(size: int, end: bytes) -> None:
+    stream = Dripping(b"short\r\n" * 2 + b"x" * 101 + end, size)
+    with pytest.raises(Malformed, match=r"^line 3: is longer than 100 bytes"):
+        list(lines(stream, "utf-8", FileBounds(line_bytes_max=100)))
 
 
 def test_a_line_just_short_enough_is_read() -> None:
