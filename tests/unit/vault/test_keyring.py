@@ -111,6 +111,12 @@ def test_a_link_to_a_keyring_is_refused(path: Path) -> None:
         keyring.load(link)
 
 
+def test_a_folder_is_no_keyring(tmp_path: Path) -> None:
+    (tmp_path / "k.json").mkdir(mode=0o700)
+    with pytest.raises(ConfigError, match="not a plain file"):
+        keyring.load(tmp_path / "k.json")
+
+
 def test_a_pipe_is_no_keyring_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "k.json", 0o600)
     with pytest.raises(ConfigError, match="not a plain file"):
@@ -142,7 +148,9 @@ def test_a_key_that_is_one_byte_over_and_over_is_refused(path: Path, byte: int, 
         keyring.load(path)
 
 
-@pytest.mark.parametrize("text", ["not base64!", "AAA", "é" * 44, " " * 44])
+@pytest.mark.parametrize(
+    "text", ["not base64!", "AAA", "é" * 44, " " * 44, "!" + base64.b64encode(bytes(range(32))).decode()]
+)
 def test_a_key_that_is_not_base64_is_refused(path: Path, text: str) -> None:
     put_key(path, "wrapping", text)
     with pytest.raises(ConfigError, match="damaged"):

@@ -297,15 +297,15 @@ def _eve(statement: Statement) -> date | None:
     opening, closing = statement.opening, statement.closed.closing
     if opening is None:
         return None
+    firm = statement.closed.firm
+    if firm and closing is not None and closing.on is not None and closing.on == opening.on:
+        return opening.on - _DAY
     before_all = statement.first_on - _DAY if statement.first_on else None
     if opening.on is None or before_all is None:
         return opening.on or before_all
-    if (
-        not statement.closed.firm
-    ):  # an export without ends of its own: what it opens with precedes all it lists
+    if not firm:  # an export without ends of its own: what it opens with precedes all it lists
         return min(opening.on, before_all)
-    same_day = closing is not None and closing.on == opening.on
-    return opening.on - _DAY if same_day or statement.entry_on_opening_day else opening.on
+    return opening.on - _DAY if statement.entry_on_opening_day else opening.on
 
 
 def _entered_on(booked_on: date, statement: Statement) -> date | None:

@@ -128,12 +128,12 @@ def _is_utf8(head: bytes) -> bool:
 def _text_codec(declared: str) -> str | None:
     """The Python name of a declared charset that agrees with ASCII; None for what is no charset of a text file."""
     try:
-        if _ASCII.decode(declared) != _ASCII.decode("ascii"):
-            return None
         name = codecs.lookup(declared).name
-        return None if name in _NO_CHARSETS else name
+        if name.replace("-", "_") in _NO_CHARSETS or _ASCII.decode(name) != _ASCII.decode("ascii"):
+            return None
     except (LookupError, UnicodeError, ValueError):
         return None
+    return name
 
 
 def _decode(data: bytes, encoding: str) -> str:

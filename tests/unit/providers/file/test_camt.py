@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from io import BytesIO
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,6 +249,15 @@ def test_an_entry_that_cannot_be_read_is_kept_and_the_next_one_is_read(bad: str,
     assert booked.amount == Decimal("-1.00")
 
 
+def test_an_entry_that_is_one_empty_tag_is_kept_as_that_tag() -> None:
+    for text in (message("<Ntry/>", entry()), message("<Ntry a='>'/>", entry())):
+        _, lost, booked, _ = read(text)
+        assert isinstance(lost, Unreadable)
+        assert lost.raw in {"<Ntry/>", "<Ntry a='>'/>"}
+        assert isinstance(booked, Entry)
+        assert booked.raw == entry()
+
+
 def test_balances_are_signed_and_the_previous_close_stands_in_for_an_opening() -> None:
     text = message(
         balance("PRCD", "7.00", "2024-02-29", "DBIT"),
@@ -344,6 +354,66 @@ def test_raw_is_the_entrys_own_xml_and_line_is_where_it_starts() -> None:
     assert (first.raw, first.line) == (one, 5)
     assert first.description == "Grüße & </Ntry>"
     assert (second.raw, second.line) == (entry(amount="2"), 7)
+
+
+DETAIL = (
+    "\n<NtryDtls><TxDtls><Refs><EndToEndId>{0}</EndToEndId></Refs><RmtInf><Ustrd>{0}</Ustrd></RmtInf>"
+    "</TxDtls></NtryDtls>\n<AddtlNtryInf>{0}</AddtlNtryInf>"
+)
+
+ENTRIES = [
+    *(entry(f"{number}.5", more=DETAIL.format(f"Rent {number}")) for number in range(3)),
+    entry("4", "CRDT", more=DETAIL.format("  Grüße\n €  ")),
+    entry("5", more=DETAIL.format("a &amp; b")),
+    entry("6", more=DETAIL.format("<![CDATA[</Ntry>]]>")),
+    entry("7", more=DETAIL.format("x<!-- </Ntry> -->y")),
+    entry("8", more=DETAIL.format("x<Other/>y")),
+    entry("9", more=DETAIL.format("x > y")),
+    entry("10", more=DETAIL.format("")),
+    entry("11", more="<AddtlNtryInf/>"),
+    entry("12", status="<Sts>PDNG<Cd/></Sts>"),
+    entry("13", status="<Sts><Cd>PDNG</Cd>\n</Sts>"),
+    entry("14", status="<Sts><Cd>BOOK</Cd>PDNG</Sts>"),
+    entry("15", more=DETAIL.format("USD")).replace("EUR", "USD"),
+    entry("16", more=DETAIL.format("odd")).replace("Ccy", "Other='>' Ccy"),
+    entry("17", more="<NtryDtls><TxDtls/><TxDtls/></NtryDtls><AddtlNtryInf>Wages</AddtlNtryInf>"),
+    entry("18", more=DETAIL.format("two").replace("</Ustrd>", "</Ustrd><Ustrd>lines</Ustrd>")),
+    entry("19", dates="<ValDt><Dt>2024-03-06</Dt></ValDt>"),
+]
+
+
+def told(text: str) -> list[Entry | str]:
+    """The entries of `text`, their lines aside; of one that can't be read, why."""
+    return [
+        record.why if isinstance(record, Unreadable) else msgspec.structs.replace(record, line=0)
+        for record in read(text)
+        if isinstance(record, Entry | Unreadable)
+    ]
+
+
+@given(st.lists(st.sampled_from(ENTRIES), min_size=2, max_size=40))
+def test_an_entry_reads_the_same_whatever_entries_stand_before_it(entries: list[str]) -> None:
+    assert told(message(*entries)) == [told(message(one))[0] for one in entries]
+
+
+def test_lines_are_counted_over_entries_that_look_alike() -> None:
+    entries = [entry(more=DETAIL.format(f"Line\n {number}")) for number in range(5)]
+    text = message(*entries)
+    found = [record for record in read(text) if isinstance(record, Entry)]
+    assert [record.line for record in found] == [text[: text.index(one)].count("\n") + 1 for one in entries]
+    damaged = text.replace("</Stmt>", "</Stmtt>")
+    with pytest.raises(Malformed, match=f"^line {damaged[: damaged.index('</Stmtt>')].count(chr(10)) + 1}: "):
+        read(damaged)
+
+
+@pytest.mark.parametrize("wrong", ["\x01", "\x0b", "\ufffe", "\uffff", "&nothing;", "<", "</X>", "]]>"])
+def test_what_is_no_xml_is_refused_also_among_entries_that_look_alike(wrong: str) -> None:
+    entries = [entry(more=DETAIL.format(number)) for number in range(3)]
+    records = camt.read(BytesIO(message(*entries, entry(more=DETAIL.format(wrong))).encode()), FileBounds())
+    seen: list[Record] = []
+    with pytest.raises(Malformed, match="is not well-formed XML"):
+        seen.extend(records)
+    assert len(seen) == 1 + len(entries)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1", "cp1252"])

@@ -571,3 +571,12 @@ def test_a_statement_covers_the_days_it_says_or_shows(
 def test_a_statement_of_no_days_covers_none() -> None:
     assert windows(said(statement())) == []
     assert windows(said(statement(start=day(1), end=day(9)))) == [Window(GIRO_REF, day(1), day(9))]
+
+
+def test_a_movement_that_can_not_be_read_is_missed_by_the_proof() -> None:
+    # A statement of one day, whose opening and closing balances carry that day both.
+    broken = Unreadable("line 9", "no amount", "raw")
+    yesterday = statement(entry(1), opening=told("104.50", 1), closing=told("100.00", 1))
+    today = statement(broken, opening=told("100.00", 2), closing=told("90.00", 2))
+    assert surveyed(today).statements[0].eve == day(1)
+    assert verdict(said(yesterday, today)) is Verdict.OFF

@@ -76,8 +76,8 @@ def test_whatever_the_bytes_the_codec_is_one_python_has(head: bytes, declared: s
 
 
 def test_a_byte_its_line_can_not_have_spoils_no_other_line() -> None:
-    data = "Ação\n".encode() + "Müller\n".encode("cp1252") + "10 €\n".encode()
-    assert texts(data) == ["Ação", "Müller", "10 €"]
+    data = "Ação\n".encode() + "Müller, 5 €\n".encode("cp1252") + "10 €\n".encode()
+    assert texts(data) == ["Ação", "Müller, 5 €", "10 €"]
 
 
 @given(
@@ -218,3 +218,8 @@ def test_the_head_is_read_and_the_stream_left_at_its_start() -> None:
     assert len(head_of(stream)) == HEAD_BYTES
     assert stream.tell() == 0
     assert head_of(stream, 3) == b"xxx"
+
+
+@pytest.mark.parametrize("declared", ["idna", "unicode_escape", "raw_unicode_escape"])
+def test_a_codec_that_is_no_charset_is_passed_over(declared: str) -> None:
+    assert sniff_encoding(b"Stra\xdfe und M\xfcller" + b" und so weiter" * 5, declared) == "cp1252"
