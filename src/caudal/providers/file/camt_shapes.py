@@ -11,8 +11,9 @@ from typing import Final, NamedTuple, Self
 
 from caudal.providers.file.camt_tree import Fields, Node
 
-_TAG: Final = re.compile(r"<(/?)([^\s<>&/!?]+)([^<>&]*?)(/?)>")
-_ATTRIBUTE: Final = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE: Final = r"""\s+([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')"""
+_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
+_TAG: Final = re.compile(rf"<(/?)([^\s<>/]+)((?:{_ATTRIBUTE.replace('([^', '(?:[^')})*)\s*(/?)>")
 _TEXT: Final = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*+"
 _BLANK: Final = r"[ \t\n]*+"
 
@@ -32,37 +33,39 @@ class Shape(NamedTuple):
     """Which list gets which group."""
 
     @classmethod
-    def of(cls, entry: str, node: Node) -> Self:
+    def of(cls, entry: str, node: Node) -> Self | None:
         """The shape of an entry's XML, as the tree reads it from the entry's own `node` on.
 
-        The pattern matches the entry itself only if the entry is of the simple kind that shapes are for.
+        None where more than tags and texts is in it. The pattern need not match the entry itself: entities, and
+        text beside elements, are beyond it.
         """
+        if "<!" in entry or "<?" in entry:
+            return None
         source: list[str] = []
         opened: list[_Opened] = []
         fields: list[tuple[Fields, str, int]] = []
         lists: list[tuple[list[str], int]] = []
-        text_at = groups = 0
+        text_at = 0
+        groups: dict[int, int] = {}
+        node = node.parent
         for tag in _TAG.finditer(entry):
             closes, name, attributes, empty = tag.groups()
             source.append(re.escape(tag[0]))
             if not closes:
-                if source[1:]:
-                    node = node[name]
-                    if node.opens is not None:
-                        opened.append((node.opens, _attributes(attributes)))
+                node = node[name]
+                if node.opens is not None and len(source) > 1:
+                    opened.append((node.opens, _attributes(attributes)))
                 text_at = len(source)
                 source.append("" if empty else _TEXT)
             if closes or empty:
-                if node.into is not None or node.each is not None:
-                    if not source[text_at].startswith("("):
-                        source[text_at] = f"({source[text_at]})"
-                        groups += 1
-                    if node.into is not None:
-                        fields.append((node.into, node.field, groups - 1))
-                    elif node.each is not None:
-                        lists.append((node.each, groups - 1))
+                if node.into is not None:
+                    fields.append((node.into, node.field, groups.setdefault(text_at, len(groups))))
+                elif node.each is not None:
+                    lists.append((node.each, groups.setdefault(text_at, len(groups))))
                 node = node.parent
                 source.append(_BLANK)
+        for at in groups:
+            source[at] = f"({source[at]})"
         return cls(re.compile("".join(source)), opened, fields, lists)
 
     def read(self, entry: str) -> bool:
@@ -81,4 +84,4 @@ class Shape(NamedTuple):
 
 
 def _attributes(printed: str) -> dict[str, str]:
-    return {name: double or single for name, double, single in _ATTRIBUTE.findall(printed)}
+    return {name: double or single for name, double, single in _ATTRIBUTES.findall(printed)}

@@ -52,6 +52,26 @@ _LISTS: Final = frozenset(
 
 _HEADER: Final = re.compile(r"!(?:Type|Account|Option|Clear)\b", re.IGNORECASE)
 
+_ITEM: Final = re.compile(
+    r"""
+    \n( D(.{6,10})\n                               # a transaction as most programs write it: its day,
+         [TU]([+-]?\d{1,24}(?:\.\d\d?|))\n(?:T.*\n|)  # its amount without thousands marks,
+         (?:C.*\n|)                                # whether it is cleared,
+         (?:N(.*)\n|)(?:P(.*)\n|)(?:M(.*)\n|)(?:L(.*)\n|)
+       )\^
+    | (.*(?:\n(?!\^).*)*+)\n\^                     # or whatever else stands before the next ^
+    """,
+    re.ASCII | re.VERBOSE,
+)
+"""What stands between the ends of two ``^``, the second included.
+
+One pass finds the items and takes the common ones apart: a file is mostly these, and reading them as any other
+(`_fields`) takes three times as long. Each line ends inside its brackets, so that its letter alone decides.
+"""
+
+_Item = tuple[str, str, str, str, str, str, str, str]
+"""What `_ITEM` found: a transaction's lines, D, T or U, N, P, M, L; or, the lines being '', any other text."""
+
 _BLANK: Final = " \t\r\n\x1a"
 """What may stand around records and says nothing. DOS programs end a file with ^Z (0x1A)."""
 
@@ -61,6 +81,8 @@ _DECIMALS: Final = re.compile(r"\d{0,18}", re.ASCII)
 _MARKS: Final = re.compile(r"[.,' ]")
 _COMMA_CENTS: Final = re.compile(r"\n[TU$][^\n]{0,40},\d\d?[ \t]*\n", re.ASCII)
 _POINT_CENTS: Final = re.compile(r"\n[TU$][^\n]{0,40}\.\d\d?[ \t]*\n", re.ASCII)
+_COMMA_END: Final = re.compile(r",\d\d?[ \t]*\n", re.ASCII)
+"""Part of `_COMMA_CENTS`, and found or missed several times as fast."""
 
 _DATE: Final = re.compile(
     r"(?P<first>\d{1,2})[-/.'](?P<second>\d{1,2})[-/.'](?P<last>\d{4}|\d{1,2})"
@@ -107,51 +129,56 @@ def read(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
     for another movement than the whole one), for one over a bound, and for what is no text.
     """
     encoding = sniff_encoding(head_of(stream))
-    habits = _habits(stream, encoding, bounds)
-    books = _Books(habits, bounds)
+    books = _Books(_habits(stream, encoding, bounds), bounds)
     stream.seek(0)
-    for line, text, ended in _items(stream, encoding, bounds):
-        if not ended and not text.rpartition("\n")[2].startswith("!"):
-            why = "starts a record that no ^ ends: the file is cut short (if it is whole, add a line with ^)"
-            raise Malformed(f"line {line + 1}", why)
-        if books.item is None or "\n!" in text:
-            yield from books.section(line, text)
-        else:
-            record = books.item(line, text)
-            if record is not None:
-                yield record
+    for line, items in _items(stream, encoding, bounds):
+        yield from books.take(line, items)
     yield from books.close()
 
 
 # -- the file as a whole -------------------------------------------------------------------------------------
 
 
-def _items(stream: BinaryIO, encoding: str, bounds: FileBounds) -> Iterator[tuple[int, str, bool]]:
-    """(line of the ``^`` before it, text from there on, whether a ``^`` ends it) for what stands between two.
+def _items(stream: BinaryIO, encoding: str, bounds: FileBounds) -> Iterator[tuple[int, list[_Item]]]:
+    """(line of the ``^`` before the first of them, items that follow upon each other) up to the last ``^``.
 
-    The text starts with what follows on the ``^`` line, as a rule nothing, and so with ``\\n``.
+    An item starts with what follows on the ``^`` line, as a rule nothing, and so with ``\\n``.
+    Headers may follow the last ``^``: they come as if they had one. Raises Malformed for anything else there.
     """
     line, rest = 0, ""
     for _, block in blocks(stream, encoding, bounds):
-        *ended, rest = f"{rest}\n{block}".split("\n^")
-        for text in ended:
-            yield line, text, True
-            line += text.count("\n") + 1
+        text = f"{rest}\n{block}"
+        end = text.rfind("\n^") + 2
+        if end >= 2:
+            yield line, _ITEM.findall(text, 0, end)
+            line += text.count("\n", 0, end)
+            rest = text[end:]
+        else:
+            rest = text
         if len(rest) > bounds.record_bytes_max:
             raise Malformed(f"line {line + 1}", f"has a record of over {bounds.record_bytes_max} bytes")
-    if rest.strip(_BLANK):
-        yield line, rest.rstrip(_BLANK), False
+    rest = rest.rstrip(_BLANK)
+    if rest.lstrip(_BLANK):
+        if not rest.rpartition("\n")[2].startswith("!"):
+            why = "starts a record that no ^ ends: the file is cut short (if it is whole, add a line with ^)"
+            raise Malformed(f"line {line + 1}", why)
+        yield line, [("", "", "", "", "", "", "", rest)]
 
 
 def _habits(stream: BinaryIO, encoding: str, bounds: FileBounds) -> _Habits:
     """Look the whole file through for what tells the order of day and month, and the decimal mark."""
-    unseen = {_DAY_FIRST, _MONTH_FIRST, _POINTED_DATE, _COMMA_CENTS, _POINT_CENTS}
+    days_first = months_first = pointed = commas = points = False
     for _, block in blocks(stream, encoding, bounds):
         text = f"\n{block}\n"
-        unseen = {sign for sign in unseen if not sign.search(text)}
+        days_first = days_first or _DAY_FIRST.search(text) is not None
+        months_first = months_first or _MONTH_FIRST.search(text) is not None
+        # Points count only where neither order shows.
+        pointed = pointed or (not (days_first or months_first) and _POINTED_DATE.search(text) is not None)
+        commas = commas or bool(_COMMA_END.search(text) and _COMMA_CENTS.search(text))
+        points = points or _POINT_CENTS.search(text) is not None
     return _Habits(
-        day_first=_either(_DAY_FIRST not in unseen, _MONTH_FIRST not in unseen, _POINTED_DATE not in unseen),
-        decimal_comma=_either(_COMMA_CENTS not in unseen, _POINT_CENTS not in unseen),
+        day_first=_either(days_first, months_first, otherwise=pointed),
+        decimal_comma=_either(commas, points),
     )
 
 
@@ -169,8 +196,10 @@ class _Books:
     """Where in the file we are: which account, which section, and whether its statement is open."""
 
     def __init__(self, habits: _Habits, bounds: FileBounds) -> None:
-        self.item: Callable[[int, str], Record | None] | None = None
+        self._item: Callable[[int, str], Record | None] | None = None
         """Reads one record while a statement is open; None outside."""
+        self._in_register = False
+        """Whether that statement is one of transactions."""
         self._habits = habits
         self._bounds = bounds
         self._section = "bank"
@@ -183,7 +212,41 @@ class _Books:
         self._rises = False
         self._falls = False
 
-    def section(self, line: int, text: str) -> Iterator[Record]:
+    def take(self, line: int, items: list[_Item]) -> Iterator[Record]:
+        """Read items that follow upon each other, the first after the ``^`` on `line`."""
+        printed, booked_on = "", None  # days come in runs
+        for lines, day, amount, number, payee, memo, category, other in items:
+            if lines and self._in_register:
+                if day != printed:
+                    printed, booked_on = day, self._turn_to(day)
+                if booked_on is not None:
+                    yield Entry(
+                        booked_on=booked_on,
+                        amount=Decimal(amount),
+                        line=line + 1,
+                        description=memo.strip(),
+                        counterparty=payee.strip(),
+                        reference=number.strip(),
+                        code=category.strip(),
+                        raw=lines[:-1],
+                    )
+                    line += lines.count("\n") + 1
+                    continue
+            text = f"\n{lines[:-1]}" if lines else other
+            yield from self._take_other(line, text)
+            line += text.count("\n") + 1
+            printed = ""
+
+    def _take_other(self, line: int, text: str) -> Iterator[Record]:
+        """Read an item of any shape."""
+        if self._item is None or "\n!" in text:
+            yield from self._section_of(line, text)
+        else:
+            record = self._item(line, text)
+            if record is not None:
+                yield record
+
+    def _section_of(self, line: int, text: str) -> Iterator[Record]:
         """Read an item with headers in it, or one that opens a statement."""
         start, lines = line, list[str]()
         for number, content in enumerate(text.split("\n"), line):
@@ -197,9 +260,9 @@ class _Books:
 
     def close(self) -> Iterator[Record]:
         """End the open statement, if any."""
-        if self.item is None:
+        if self._item is None:
             return
-        self.item = None
+        self._item, self._in_register = None, False
         yield StatementClosed(
             closing=self._balance,
             firm=False,
@@ -218,7 +281,7 @@ class _Books:
         elif name == "clear":
             yield from self.close()
             self._named = self._balance = None
-        elif name == "type" and (self.item is None or value != self._section):
+        elif name == "type" and (self._item is None or value != self._section):
             yield from self.close()
             self._section = value
 
@@ -229,10 +292,10 @@ class _Books:
         if self._section == "account":
             yield from self._read_account(line, text)
         elif self._section not in _LISTS:
-            if self.item is None:
+            if self._item is None:
                 yield self._open(_fields(text))
-            if self.item is not None:
-                record = self.item(line, text)
+            if self._item is not None:
+                record = self._item(line, text)
                 if record is not None:
                     yield record
 
@@ -245,12 +308,13 @@ class _Books:
         if name is None and first.get("P", "").strip() == "Opening Balance" and category.startswith("["):
             name = category.strip("[]") or None
         self._last, self._rises, self._falls = None, False, False
-        if self._section in _REGISTERS:
-            self.item, kind = self._read_entry, _REGISTERS[self._section]
+        self._in_register = self._section in _REGISTERS
+        if self._in_register:
+            self._item, kind = self._read_entry, _REGISTERS[self._section]
         elif self._section in _INVESTMENTS:
-            self.item, kind = self._read_investment, AccountKind.INVESTMENT
+            self._item, kind = self._read_investment, AccountKind.INVESTMENT
         else:
-            self.item, kind = self._read_unknown, AccountKind.OTHER
+            self._item, kind = self._read_unknown, AccountKind.OTHER
         return StatementOpened(FileAccount(id=name, kind=kind, name=name or ""))
 
     def _read_account(self, line: int, text: str) -> Iterator[Record]:
@@ -277,8 +341,7 @@ class _Books:
             amount = _amount(field("U") or field("T", ""), decimal_comma=habits.decimal_comma)
         except _UnfitError as error:
             return self._unfit(line, text, str(error)) if text.strip(_BLANK) else None
-        if booked_on != self._last:
-            self._note(booked_on)
+        self._note(booked_on)
         body = text.lstrip("\n")
         return Entry(
             booked_on=booked_on,
@@ -311,6 +374,15 @@ class _Books:
                 f"line {line + 1}", f"more than {self._bounds.unreadable_max} records can't be read"
             )
         return _kept(line, text, why)
+
+    def _turn_to(self, printed: str) -> date | None:
+        """The day of the next transactions, noted; None where it is none (to be told by `_read_entry`)."""
+        try:
+            booked_on = _day_of(printed, self._habits.day_first)
+        except _UnfitError:
+            return None
+        self._note(booked_on)
+        return booked_on
 
     def _note(self, booked_on: date) -> None:
         """Note whether days rise or fall from entry to entry."""

@@ -26,8 +26,10 @@ _TAGS: Final = "13D|20|21|25P?|28C?|34F|60[FM]|61|62[FM]|64|65|86|90[CD]|940|942
 """The tags that end the field before them. Any other `:12:` at the start of a line is text that was wrapped
 there (a time of day, say). `:NS:` is German and Hungarian banks' own; `:940:` opens Rabobank's messages."""
 
-_FIELD_START: Final = re.compile(rf"\n(?=:(?:{_TAGS}):|-(?:\}}|[ \t\x03]*(?:\n|\Z))|\{{[1-5]:)")
-"""The line break before a field, an end of message (`-` or `-}`), or a block of the envelope (`{1:`)."""
+_START: Final = rf":(?:{_TAGS}):|-(?:\}}|[ \t\x03]*(?:\n|\Z))|\{{[1-5]:"
+"""What starts a field, an end of message (`-` or `-}`), or a block of the envelope (`{1:`) after a line break."""
+
+_FIRST_START: Final = re.compile(rf"\n(?={_START})")
 
 _STRANGER: Final = re.compile(r"\n:[0-9]{2}[A-Z]?:")
 
@@ -43,6 +45,28 @@ _MOVEMENT: Final = re.compile(
     r"(.*)",  # customer reference // bank reference
     re.ASCII,
 )
+
+_ITEM: Final = re.compile(
+    rf"""
+    \n( :61:([0-9]{{6}}(?:[0-9]{{4}}|))          # a movement as most banks write it: value date, entry date,
+        ([CD])[A-Z]?                          # mark, funds code,
+        ([0-9]{{1,20}},[0-9]{{0,12}})             # amount with its comma,
+        ([A-Z][A-Z0-9]{{3}})                    # transaction type,
+        ([^/ \n]*)(?://(.*)|)                 # customer reference // bank reference;
+       \n:86:(.*(?:\n[^:{{\-\n].*)*+)          # then one :86:, no line of which could be another field
+       )(?=\n:6(?:1|2[FM]):)
+    | \n((?={_START}).*(?:\n(?!{_START}).*)*+) # or any one field
+    """,
+    re.VERBOSE,
+)
+"""A movement whole, with all that tells of it, or a field: each ends where the next begins.
+
+One pass finds the items and takes the common ones apart: a file is mostly these.
+"""
+
+_Item = tuple[str, str, str, str, str, str, str, str, str]
+"""What `_ITEM` found: a movement's lines, dates, mark, amount, type, both references, :86:; or, the lines being '',
+a field with its tag and all its lines."""
 
 _BALANCE: Final = re.compile(rf" *([CD]) ?(\d{{6}})([A-Z]{{3}})?({_AMOUNT})[ \t]*(?:\n|\Z)", re.ASCII)
 
@@ -83,49 +107,31 @@ def read(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
 
 
 def _records(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
-    messages = _Messages()
-    movement: list[str] = []  # the :61: being read, and the :86: or :NS: that go with it
-    began, size = 0, 0
-    for line, field in _fields(stream, bounds):
-        tag = field[:4]
-        if movement:
-            if tag in {":86:", ":NS:"}:
-                movement.append(field)
-                size += len(field)
-                if size > bounds.record_bytes_max:
-                    raise Malformed(
-                        f"line {began}", f"its :61: goes on beyond {bounds.record_bytes_max} bytes"
-                    )
-                continue
-            yield messages.noted(_entry(began, movement))
-            movement = []
-        if tag == ":61:":
-            if not messages.takes_movements:
-                yield from messages.start_movements()
-            movement, began, size = [field], line, len(field)
-        else:
-            yield from messages.take(line, field)
-    if movement:
-        yield messages.noted(_entry(began, movement))
+    messages = _Messages(bounds)
+    for line, items in _items(stream, bounds):
+        yield from messages.take_all(line, items)
     yield from messages.end_of_file()
 
 
-def _fields(stream: BinaryIO, bounds: FileBounds) -> Iterator[tuple[int, str]]:
-    """(line it starts on, field with its tag and all its lines), the text before the first field left out."""
+def _items(stream: BinaryIO, bounds: FileBounds) -> Iterator[tuple[int, list[_Item]]]:
+    """(line the first starts on, items that follow upon each other), the text before the first field left out."""
     before, held = 0, ""  # lines before the held text; the last field of the block before, which may go on
     for _, block in blocks(stream, sniff_encoding(head_of(stream)), bounds):
-        first, *fields = _FIELD_START.split(f"{held}\n{block}")
-        before += first.count("\n")
-        if not fields:
-            continue
-        held = "\n" + fields.pop()
-        for field in fields:
-            yield before + 1, field
-            before += field.count("\n") + 1
+        text = f"{held}\n{block}"
+        if not held:
+            first = _FIRST_START.search(text)
+            before += text.count("\n", 0, first.start() if first else len(text))
+            if first is None:
+                continue
+            text = text[first.start() :]
+        *items, (*_, last) = _ITEM.findall(text)  # the last is a field: a movement is known by what follows
+        held = f"\n{last}"
+        yield before + 1, items
+        before += text.count("\n", 0, len(text) - len(held))
         if len(held) > bounds.record_bytes_max:
             raise Malformed(f"line {before + 1}", f"one field is longer than {bounds.record_bytes_max} bytes")
     if held:
-        yield before + 1, held[1:]
+        yield before + 1, [("", "", "", "", "", "", "", "", held[1:])]
 
 
 class _Statement(msgspec.Struct):
@@ -149,32 +155,89 @@ class _Statement(msgspec.Struct):
 
 
 class _Messages:
-    """Takes the fields that are no movements, one at a time, and gives the records they complete."""
+    """Takes the items of a file one at a time, and gives the records they complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: FileBounds) -> None:
         self._now = _Statement()
+        self._record_bytes_max = bounds.record_bytes_max
+        self._movement: list[str] = []  # the :61: being read, and the :86: or :NS: that go with it
+        self._began = self._size = 0  # its line, and how long it is so far
         self._seen = False  # any field of any message
         self._enveloped_at = 0  # line of a {4: not yet closed
 
+    def take_all(self, line: int, items: list[_Item]) -> Iterator[Record]:
+        """Items that follow upon each other, the first of them on `line`."""
+        printed, days = "", None  # days come in runs
+        opened = False
+        for lines, dates, mark, digits, code, customer, bank, text, field in items:
+            if dates != printed:
+                printed, days = dates, _days(dates) if dates else None
+            if days is None or len(lines) > self._record_bytes_max:
+                for part in _apart(lines) if lines else (field,):
+                    yield from self.take(line, part)
+                    line += part.count("\n") + 1
+                opened = False
+                continue
+            if not opened:
+                yield from self._end_movement()
+                yield from self._start_movements()
+                opened = True
+            description, counterparty, told_reference = _details(text)
+            reference, bank_reference = told_reference or customer.strip(), bank.strip()
+            yield Entry(
+                booked_on=days[0],
+                amount=_amount(mark, digits),
+                line=line,
+                id="" if bank_reference == _NO_REFERENCE else bank_reference,
+                description=description,
+                counterparty=counterparty,
+                reference="" if reference == _NO_REFERENCE else reference,
+                value_on=days[1],
+                code=code,
+                raw=lines,
+            )
+            line += lines.count("\n") + 1
+
+    def take(self, line: int, field: str) -> Iterator[Record]:
+        """One field. A movement is given once the next field shows that nothing more goes with it."""
+        tag = field[:4]
+        if self._movement and tag in {":86:", ":NS:"}:
+            self._movement.append(field)
+            self._size += len(field)
+            if self._size > self._record_bytes_max:
+                why = f"its :61: goes on beyond {self._record_bytes_max} bytes"
+                raise Malformed(f"line {self._began}", why)
+            return
+        yield from self._end_movement()
+        if tag == ":61:":
+            yield from self._start_movements()
+            self._movement, self._began, self._size = [field], line, len(field)
+        else:
+            yield from self._take_other(line, field)
+
     @property
-    def takes_movements(self) -> bool:
+    def _takes_movements(self) -> bool:
         """Whether the next :61: belongs to the statement already open."""
         return self._now.opened and self._now.closing is None
 
-    def start_movements(self) -> Iterator[Record]:
+    def _start_movements(self) -> Iterator[Record]:
         """Open the statement; a :61: after a closing balance begins another one of the same account."""
+        if self._takes_movements:
+            return
         if self._now.closing is not None:
             yield from self._end(account=self._now.account)
         self._now.begun = True
         yield from self._open()
 
-    def noted(self, movement: Entry | Unreadable) -> Entry | Unreadable:
-        """The movement, given back: a statement that lost one is not complete."""
-        if type(movement) is Unreadable:
-            self._now.lost = True
-        return movement
+    def _end_movement(self) -> Iterator[Record]:
+        """The movement being read, if any. A statement that lost one is not complete."""
+        if self._movement:
+            movement = _entry(self._began, self._movement)
+            self._now.lost |= type(movement) is Unreadable
+            self._movement = []
+            yield movement
 
-    def take(self, line: int, field: str) -> Iterator[Record]:
+    def _take_other(self, line: int, field: str) -> Iterator[Record]:
         """One field other than a movement's, or a mark of the envelope."""
         if field[0] in "-{":
             yield from self._end()
@@ -201,6 +264,7 @@ class _Messages:
 
     def end_of_file(self) -> Iterator[Record]:
         """The last statement. Raises Malformed if there was none, or if its envelope was never closed."""
+        yield from self._end_movement()
         now = self._now
         if self._enveloped_at and now.begun and now.closing is None and not now.interim:
             raise Malformed(
@@ -212,7 +276,7 @@ class _Messages:
             raise Malformed("line 1", "holds no MT940 field (:20:, :25:, :60F:, :61:, ...): another format?")
 
     def _take_account(self, line: int, field: str, value: str) -> Iterator[Record]:
-        if self.takes_movements:
+        if self._takes_movements:
             why = "an account (:25:) among the movements, where :86: would stand: it is left out"
             yield Unreadable(f"line {line}", why, field)
             return
@@ -340,7 +404,7 @@ def _days(text: str) -> tuple[date, date] | None:
     entry = text[6:].strip()
     if value is None:
         return None
-    if not entry:
+    if not entry or entry == text[2:6]:
         return value, value
     month, day = int(entry[:2]), int(entry[2:])
     near = [_calendar_day(year, month, day) for year in range(value.year - 1, value.year + 2)]
@@ -359,6 +423,12 @@ def _calendar_day(year: int, month: int, day: int) -> date | None:
         return None
 
 
+def _apart(lines: str) -> list[str]:
+    """The :61: and the :86: of a movement that `_ITEM` found whole."""
+    movement, details = lines.split("\n", 1)
+    return [movement, details]
+
+
 def _entry(line: int, fields: list[str]) -> Entry | Unreadable:
     """One :61: with what follows it. `booked_on` is the entry date: the day whose balance it is in."""
     movement = fields[0]
@@ -375,7 +445,7 @@ def _entry(line: int, fields: list[str]) -> Entry | Unreadable:
     payee = ""
     if not slashes and references[15:16] == " ":  # Rabobank: a blank-padded reference of 16, then the name
         reference, payee = references[:16], references[16:].strip()
-    told, counterparty, told_reference = _details(fields) if len(fields) > 1 else ("", "", "")
+    told, counterparty, told_reference = _details_of(fields) if len(fields) > 1 else ("", "", "")
     reference, bank_reference = told_reference or reference.strip(), bank_reference.strip()
     return Entry(
         booked_on=days[0],
@@ -396,27 +466,36 @@ _Details = tuple[str, str, str]
 """description, counterparty, reference; each '' where the text doesn't tell."""
 
 
-def _details(fields: list[str]) -> _Details:
+def _details_of(fields: list[str]) -> _Details:
     """What the fields after a :61: tell. Rabobank gives every line of text an :86: of its own."""
     if fields[1].startswith(":NS:"):
         return _numbered_lines(fields[1][4:])
-    text = fields[1][4:] if len(fields) == 2 else "\n".join([field[4:] for field in fields[1:]])
-    marked = _MARKED(text)
-    if marked:
-        return _subfields(text, marked[1])
-    if _SLASHED(text):
-        return _slashed(text)
-    return " ".join(text.split()), "", ""
+    return _details("\n".join([field[4:] for field in fields[1:]]))
 
 
-_MARKED: Final = re.compile(r"\s*(?:\d{3})?([?<>~^@])(?=\d\d)", re.ASCII).match
+def _details(text: str) -> _Details:
+    """What an :86: tells."""
+    dialect = _DIALECT(text)
+    if dialect is None:
+        return " ".join(text.split()), "", ""
+    mark = dialect[1]
+    return _subfields(text, mark) if mark else _slashed(text)
+
+
+_SLASH_KEYS: Final = (
+    "TRTP|TRCD|IBAN|BIC|NAME|REMI|EREF|IREF|PREF|RREF|KREF|CSID|MARF|CNTP|ULTC|ULTD|ULTB|ORDP|BENM|ADDR|ISDT"
+    "|PURP|RTRN|SVCL|SUBJ|EXCH|CHGS|OCMT|OAMT|NRTX|TXID|ID"
+)
+_SLASH_KEY: Final = re.compile(rf"/({_SLASH_KEYS})/")
+
+_DIALECT: Final = re.compile(rf"\s*(?:\d{{3}})?([?<>~^@])(?=\d\d)|/(?:{_SLASH_KEYS})/", re.ASCII).match
 """`166?00...?20...`: a three-digit business code, then subfields by mark and two digits (DFÜ agreement, annex
-3). Triodos marks with `>`; Polish banks with `~`, `^` or `<`, some without the code."""
-
-_SUBFIELD_STARTS: Final = {mark: re.compile(rf"{re.escape(mark)}(?=\d\d)", re.ASCII) for mark in "?<>~^@"}
-"""A mark before no number stands for itself, or for a letter the bank could not write (`M?ller`)."""
+3). Triodos marks with `>`; Polish banks with `~`, `^` or `<`, some without the code. Or Dutch code words."""
 
 _SUBFIELD_CHARS: Final = 27
+"""A full one runs into the next, a shorter one ended by itself or on a blank."""
+
+_SUBFIELD_STARTS: Final = {mark: re.compile(rf"{re.escape(mark)}(?=\d\d)", re.ASCII) for mark in "?<>~^@"}
 
 _LABEL, _PURPOSE, _NAME, _OTHER = range(4)
 _ROLES: Final = (
@@ -428,36 +507,59 @@ _ROLES: Final = (
 
 def _subfields(text: str, mark: str) -> _Details:
     """?00 booking text, ?20-?29 and ?60-?63 purpose, ?32-?33 name. Line breaks are wraps and mean nothing."""
-    told: tuple[list[str], ...] = ([], [], [], [])
-    for part in _SUBFIELD_STARTS[mark].split(text.replace("\n", ""))[1:]:
-        told[_ROLES[part[:2]]].append(part[2:])
-    label, purpose, name, _ = told
-    values = _sepa(_run_on(purpose))
+    text = text.replace("\n", "")
+    try:
+        label, purpose, name = _by_role(text.split(mark))
+    except KeyError:  # some mark stands for itself, or for a letter the bank could not write (`M?ller`)
+        label, purpose, name = _by_role(_SUBFIELD_STARTS[mark].split(text))
+    description, counterparty, reference = _sepa(" ".join(purpose.split()))
     return (
-        values.get("SVWZ") or values.get("") or values.get("MTLG") or _run_on(label),
-        _run_on(name) or values.get("ABWA", ""),
-        values.get("EREF") or values.get("KREF", ""),
+        description or " ".join(label.split()),
+        " ".join(name.split()) or counterparty,
+        reference,
     )
 
 
-def _sepa(purpose: str) -> dict[str, str]:
-    """The purpose by SEPA key, the first of each; '' is the key of the text before them.
+def _by_role(parts: list[str]) -> tuple[str, str, str]:
+    """Booking text, purpose and name from what stands between marks. Raises KeyError where no number begins it."""
+    label = purpose = name = ""
+    for part in parts[1:]:
+        role, piece = _ROLES[part[:2]], part[2:]
+        if len(piece) < _SUBFIELD_CHARS:
+            piece += " "
+        if role == _PURPOSE:
+            purpose += piece
+        elif role == _NAME:
+            name += piece
+        elif role == _LABEL:
+            label += piece
+    return label, purpose, name
+
+
+def _sepa(purpose: str) -> _Details:
+    """The purpose by SEPA key, the first of each: what it tells of itself, the ultimate party, the reference.
 
     `SVWZ+` counts wherever it stands: a full subfield before it leaves no blank. Some banks write `EREF: `.
     """
     if ":" in purpose:
         purpose = _COLON_KEY.sub(r"\1+", purpose)
+    if purpose.rfind("+") == 4 and purpose.startswith("SVWZ"):  # as a rule nothing else is told
+        return purpose[5:].strip(), "", ""
     values: dict[str, str] = {}
-    key, start = "", 0
-    plus = purpose.find("+")
+    key, start = "", 0  # '' is the key of the text before them
+    plus = purpose.find("+", 4)
     while plus >= 0:
-        ahead = purpose[max(plus - 4, 0) : plus]
+        ahead = purpose[plus - 4 : plus]
         if ahead in _SEPA_KEYS:
             values.setdefault(key, purpose[start : plus - 4].strip())
             key, start = ahead, plus + 1
         plus = purpose.find("+", plus + 1)
     values.setdefault(key, purpose[start:].strip())
-    return values
+    return (
+        values.get("SVWZ") or values.get("") or values.get("MTLG") or "",
+        values.get("ABWA", ""),
+        values.get("EREF") or values.get("KREF", ""),
+    )
 
 
 _SEPA_KEYS: Final = frozenset(
@@ -483,16 +585,10 @@ _COLON_KEY: Final = re.compile(r"\b(EREF|KREF|MREF|CRED|SVWZ|ABWA|MTLG):")
 
 def _run_on(pieces: list[str]) -> str:
     """Subfields as one line: a full one runs into the next, a shorter one ended by itself or on a blank."""
+    if len(pieces) == 1:
+        return " ".join(pieces[0].split())
     joined = "".join([piece if len(piece) >= _SUBFIELD_CHARS else f"{piece} " for piece in pieces])
     return " ".join(joined.split())
-
-
-_SLASH_KEYS: Final = (
-    "TRTP|TRCD|IBAN|BIC|NAME|REMI|EREF|IREF|PREF|RREF|KREF|CSID|MARF|CNTP|ULTC|ULTD|ULTB|ORDP|BENM|ADDR|ISDT"
-    "|PURP|RTRN|SVCL|SUBJ|EXCH|CHGS|OCMT|OAMT|NRTX|TXID|ID"
-)
-_SLASHED: Final = re.compile(rf"/(?:{_SLASH_KEYS})/").match
-_SLASH_KEY: Final = re.compile(rf"/({_SLASH_KEYS})/")
 
 
 def _slashed(text: str) -> _Details:

@@ -1,5 +1,6 @@
 """QIF: a format without currency, ids, or an order of day and month; and the ways exporters write it."""
 
+import re
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -371,3 +372,55 @@ def test_amounts_and_days_come_out_as_they_went_in(amount: Decimal, day: date) -
     assert (entry.amount, entry.booked_on) == (amount, day)
     [grouped] = entries(bank(f"D{day.isoformat()}\nT{amount:,}"))
     assert grouped.amount == amount
+
+
+LINES = {
+    "D": ["D12/31/2024", "D12/31/2024 ", "D1/ 2'05", "D31.12.24", "D2/30/2024", "D", "D12/30/2024"],
+    "U": ["U1.00", "U"],
+    "T": ["T-5.00", "T+7", "T1,234.50", "T1.000", "T.5", "T", "T-0.00"],
+    "C": ["C*", "C"],
+    "N": ["N1017", "N \u00a0", "Na^b"],
+    "P": ["PCaf\u00e9", "P  Grocer\t"],
+    "M": ["Mrent", "M"],
+    "L": ["LFood", "L[Savings]"],
+    "others": ["", "SFood", "$1.00", "Aroad", "!Type:Cash", "!Account", "!Type:Invst", "^", "x", "^x"],
+}
+
+
+@st.composite
+def registers(draw: st.DrawFn) -> str:
+    """Records with each field at most once and in the usual order, and some that are not."""
+    content = draw(st.sampled_from(["", "!Type:Bank\n", "!Type:Invst\n"]))
+    for _ in range(draw(st.integers(0, 6))):
+        fields = [draw(st.sampled_from(texts)) for key, texts in LINES.items() if draw(_chance(key))]
+        if draw(st.integers(0, 4)) == 0:
+            fields = draw(st.permutations(fields + fields[:1]))
+        content += "".join(f"{field}\n" for field in fields) + "^\n"
+    return content
+
+
+def _chance(key: str) -> st.SearchStrategy[bool]:
+    often, seldom = ["D", "T"], ["U", "others"]
+    return st.sampled_from([True] * 9 + [False] if key in often else [False] * 4 + [key not in seldom, True])
+
+
+def told(content: str, bounds: FileBounds) -> list[Record] | str:
+    try:
+        return read(content, bounds)
+    except Malformed as error:
+        return str(error)
+
+
+@given(registers(), st.sampled_from([FileBounds(), FileBounds(unreadable_max=1, record_bytes_max=40)]))
+def test_the_quick_way_and_the_careful_way_tell_the_same(content: str, bounds: FileBounds) -> None:
+    quick = told(content, bounds)
+    with pytest.MonkeyPatch.context() as patch:
+        careful = re.compile(qif._ITEM.pattern.replace("( D", "( (?!)D"), qif._ITEM.flags)
+        patch.setattr(qif, "_ITEM", careful)
+        assert told(content, bounds) == quick
+
+
+def test_the_quick_way_takes_what_most_programs_write() -> None:
+    usual = "D12/31/2024\nT-5.00\nC*\nN1017\nPGrocer\nMshop\nLFood"
+    items = qif._ITEM.findall(f"\n{usual}\n^" * 2)
+    assert items == [(f"{usual}\n", "12/31/2024", "-5.00", "1017", "Grocer", "shop", "Food", "")] * 2

@@ -1,6 +1,7 @@
 """Reading MT940 and MT942 statements."""
 
 import io
+import re
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from caudal.model.changes import Unreadable
 from caudal.model.errors import Malformed
+from caudal.providers.file import swift
 from caudal.providers.file.records import Entry, Record, StatementClosed, StatementOpened
 from caudal.providers.file.swift import detect, read
 from caudal.settings import FileBounds
@@ -380,3 +382,71 @@ def test_whatever_byte_is_damaged_nothing_but_malformed_comes_out(at: int, damag
         depth += isinstance(record, StatementOpened) - isinstance(record, StatementClosed)
         assert depth in {0, 1}
         assert depth or not isinstance(record, Entry)
+
+
+MOVEMENTS = [
+    "2401030103C100,50NTRFNONREF//BANK77",
+    "240103D5,NMSCREF",
+    "240103    DR,5N044 REF  ",
+    "240103RC5,00NTRF",
+    "240103D1,00NTRF0123456789      J. de Boer",
+    "240103D1,00NTRFa/b//c",
+    "240104DF0,00S   \t//NONREF",
+    "240230C1,N123\u00a0//x ",
+    "241301C1,00NTRFX",
+]
+DETAILS = [
+    "Invoice  12",
+    "166?00GUT?20SVWZ+x?32y",
+    "166?00G?20EREF+1 SVWZ+z\n?21?32M?ller",
+    "020~00A~20SVWZ+" + "b" * 22 + "~21c",
+    "/REMI/USTD//Huur/NAME/A",
+    "at 13\n:08 Uhr\n- 200\n-\n",
+    "a\n\nb",
+    "",
+]
+FIELDS = [
+    ":62F:C240103EUR1,00",
+    ":62M:C240103EUR1,00",
+    "-",
+    ":25:X",
+    ":61:oops",
+    ":NS:01a",
+    ":20:X\n:25:Y",
+    "-}",
+]
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> str:
+    """Movements, as a rule with one :86: each, and now and then another field among them."""
+    text = draw(st.sampled_from(["", "junk\n", HEAD]))
+    for _ in range(draw(st.integers(0, 6))):
+        text += f":61:{draw(st.sampled_from(MOVEMENTS))}\n"
+        for _ in range(draw(st.sampled_from([0, 1, 1, 1, 1, 2]))):
+            text += f":86:{draw(st.sampled_from(DETAILS))}\n"
+        if draw(st.integers(0, 3)) == 0:
+            text += draw(st.sampled_from(FIELDS)) + "\n"
+    return text + TAIL
+
+
+def told(text: str, bounds: FileBounds) -> list[Record] | str:
+    try:
+        return records(text, bounds)
+    except Malformed as error:
+        return str(error)
+
+
+@given(messages(), st.sampled_from([FileBounds(), FileBounds(unreadable_max=1, record_bytes_max=50)]))
+def test_the_quick_way_and_the_careful_way_tell_the_same(text: str, bounds: FileBounds) -> None:
+    quick = told(text, bounds)
+    with pytest.MonkeyPatch.context() as patch:
+        careful = re.compile(swift._ITEM.pattern.replace("( :61:", "( (?!):61:"), swift._ITEM.flags)
+        patch.setattr(swift, "_ITEM", careful)
+        assert told(text, bounds) == quick
+
+
+def test_the_quick_way_takes_what_most_banks_write() -> None:
+    items = swift._ITEM.findall(f"\n{MOVEMENT}{TAIL}")
+    lines = MOVEMENT.rstrip("\n")
+    assert items[0] == (lines, "2401030103", "C", "100,50", "NTRF", "NONREF", "BANK77", "Invoice 12", "")
