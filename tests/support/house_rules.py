@@ -40,6 +40,10 @@ def breaches() -> Iterator[str]:
             for node in ast.walk(tree):
                 for what in _breaches(name, node):
                     yield f"{name}:{getattr(node, 'lineno', 0)}: {what}"
+    for path in sorted((ROOT / "src/caudal_sandbox").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if _is_float(node):
+                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}: a float where money is"
 
 
 def _breaches(name: str, node: ast.AST) -> Iterator[str]:
@@ -56,11 +60,8 @@ def _breaches(name: str, node: ast.AST) -> Iterator[str]:
     elsewhere = not name.startswith("store/")
     if elsewhere and isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
         yield "SQL stands in store/sql"
-    if name.startswith(EXACT_ROOMS) and name not in SCORES:
-        if isinstance(node, ast.Constant) and isinstance(node.value, float):
-            yield "a float where money is"
-        if isinstance(node, ast.Name) and node.id == "float":
-            yield "a float where money is"
+    if name.startswith(EXACT_ROOMS) and name not in SCORES and _is_float(node):
+        yield "a float where money is"
     if isinstance(node, ast.ImportFrom):
         yield from _imports(name, node)
     if (
@@ -69,6 +70,11 @@ def _breaches(name: str, node: ast.AST) -> Iterator[str]:
         and not READS_ENVIRONMENT.fullmatch(name)
     ):
         yield "only the settings read the environment"
+
+
+def _is_float(node: ast.AST) -> bool:
+    literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
+    return literal or (isinstance(node, ast.Name) and node.id == "float")
 
 
 def _imports(name: str, node: ast.ImportFrom) -> Iterator[str]:

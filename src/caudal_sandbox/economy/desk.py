@@ -111,9 +111,8 @@ class Desk:
         while self._unsettled and self._unsettled[0][0] < over:
             self._settle(heapq.heappop(self._unsettled)[2])
         events, self._events = self._events, []
-        events.sort(
-            key=attrgetter("at")
-        )  # stable: what happens at one instant stays in the order it was made
+        # A stable sort: what happens at one instant stays in the order in which it was made.
+        events.sort(key=attrgetter("at"))
         return events, [
             statement for standing in self.standings.values() if (statement := self._statement(standing))
         ]

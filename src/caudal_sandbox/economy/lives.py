@@ -92,9 +92,8 @@ def _habits(holder: Holder, seed: int, market: Market) -> list[Habit]:
         Errands(holder, chance("groceries"), GROCERIES),
         Errands(holder, chance("coffee"), COFFEE),
         Restaurants(holder, chance("restaurants")),
-        Fuel(holder, chance("fuel"))
-        if chance("car").percent(60)
-        else Errands(holder, chance("bus"), TRANSIT),
+        Fuel(holder, chance("fuel")),
+        Errands(holder, chance("transit"), TRANSIT),
         OnlineOrders(holder, chance("orders")),
         Journeys(holder, chance("journeys"), market),
         Friends(holder, chance("friends")),

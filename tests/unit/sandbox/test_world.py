@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -275,7 +276,7 @@ def test_everything_that_can_happen_happens(sightings: list[Sighting], views: li
 def test_true_twins_look_exactly_alike_and_are_several(sightings: list[Sighting]) -> None:
     groups = defaultdict(list)
     for each in sightings:
-        if each.movement.twins:
+        if each.movement.twins and each.movement.authorized_on < date(2025, 12, 1):
             groups[each.movement.twins].append(each)
     assert len(groups) > 50
     for twins in groups.values():
@@ -436,12 +437,11 @@ def test_the_truth_written_line_by_line_is_the_truth_in_one_piece() -> None:
     out = io.BytesIO()
     count = write_truth(world, out)
     lines = [msgspec.json.decode(line) for line in out.getvalue().splitlines()]
-    whole = truth(world)
+    whole = json.loads(json.dumps(truth(world)))
     assert len(lines) == count
-    assert lines[0] == msgspec.json.decode(msgspec.json.encode(whole["world"]))
-    assert [line for line in lines if line["record"] == "movement"] == msgspec.json.decode(
-        msgspec.json.encode(whole["movements"])
-    )
+    assert lines[0] == whole["world"]
+    for record, name in (("account", "accounts"), ("movement", "movements")):
+        assert [line for line in lines if line["record"] == record] == whole[name]
 
 
 def test_an_earlier_truth_can_be_told_later(world: World) -> None:

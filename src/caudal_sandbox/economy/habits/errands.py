@@ -17,10 +17,10 @@ _TIPPING: Final = {CountryCode.US, CountryCode.MX}
 _PUMP_HOLD_COFFEES: Final = 24
 
 
-class Errand(msgspec.Struct, frozen=True):
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """One sort of errand. `weekday` and `weekend`: how many days in a hundred see it. `low` and `high`: its price in
     tenths of a coffee. `twin`: how often in a hundred it is done twice that day at the very same price.
-    `fixed`: the price is decided once (a coffee, a fare), not each time.
+    `opens` and `closes`: between which hours. `fixed`: the shop and the price are decided once (a fare).
     """
 
     kind: Kind
@@ -35,9 +35,41 @@ class Errand(msgspec.Struct, frozen=True):
     fixed: bool = False
 
 
-GROCERIES: Final = Errand(Kind.GROCERIES, Business.GROCER, 28, 55, 30, 240, 8, 20, twin=1)
-COFFEE: Final = Errand(Kind.COFFEE, Business.CAFE, 55, 30, 8, 13, 7, 15, twin=12, fixed=True)
-TRANSIT: Final = Errand(Kind.TRANSIT, Business.TRANSIT, 60, 10, 5, 8, 7, 9, twin=80, fixed=True)
+GROCERIES: Final = Errand(
+    kind=Kind.GROCERIES,
+    business=Business.GROCER,
+    weekday=28,
+    weekend=55,
+    low=30,
+    high=240,
+    opens=8,
+    closes=20,
+    twin=1,
+)
+COFFEE: Final = Errand(
+    kind=Kind.COFFEE,
+    business=Business.CAFE,
+    weekday=55,
+    weekend=30,
+    low=8,
+    high=13,
+    opens=7,
+    closes=15,
+    twin=12,
+    fixed=True,
+)
+TRANSIT: Final = Errand(
+    kind=Kind.TRANSIT,
+    business=Business.TRANSIT,
+    weekday=35,
+    weekend=10,
+    low=5,
+    high=8,
+    opens=7,
+    closes=9,
+    twin=80,
+    fixed=True,
+)
 
 
 class Errands:

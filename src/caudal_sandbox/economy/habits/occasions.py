@@ -153,8 +153,8 @@ class Journeys:
         foreign = Foreign(-theirs, country.currency)
         deal = Deal(merchant=merchant, held_minor=-held, foreign=foreign)
         minute = chance.between(0, 1400)
-        bought = desk.pay(standing, Kind.FOREIGN_PURCHASE, settled, minute, deal)
-        fee = Deal(counterparty=standing.account.institution.name, unseen=True, series=f"{bought.id}:fee")
+        desk.pay(standing, Kind.FOREIGN_PURCHASE, settled, minute, deal)
+        fee = Deal(counterparty=standing.account.institution.name, unseen=True)
         about = f"{country.currency} {merchant.name}"
         desk.make(standing, Kind.FEE, -max(1, settled * 2 // 100), Rail.CARD, minute, deal=fee, about=about)
 
