@@ -60,8 +60,11 @@ NO_EVIDENCE: Final = Proof(Verdict.NONE)
 class _Day(msgspec.Struct, frozen=True):
     on: date
     remainders: frozenset[Decimal]
-    """Told balance less ledger, for each balance told for this day: several where statements split the day."""
+    """Told balance less ledger, for each balance told for this day (several where statements split the day) and each
+    moment it may have been told of."""
     firm: bool
+    ends: tuple[Decimal, ...]
+    """The remainders if all were told of the day's end: what a disagreement is measured by."""
 
 
 def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Proof:
@@ -83,8 +86,9 @@ def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Pr
             agreed, doubt = day.on, None
     if doubt is None:
         return Proof(Verdict.PROVEN, proven_to=agreed)
-    last = next((day for day in reversed(days) if base not in day.remainders and day.on >= doubt.on), doubt)
-    off_by = min((EXACT.subtract(remainder, base) for remainder in last.remainders), key=abs)
+    doubtful = [day for day in days if base not in day.remainders and day.on >= doubt.on]
+    last = max(doubtful, key=lambda day: (day.firm, day.on))
+    off_by = min((EXACT.subtract(end, base) for end in last.ends), key=abs)
     return Proof(
         Verdict.OFF, proven_to=agreed if agreed > days[0].on else None, off_by=off_by, off_since=agreed
     )
@@ -102,13 +106,10 @@ def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]])
             place += 1
         balances = list(told)
         firm = [balance.amount for balance in balances if balance.firm]
-        possible = (
-            [(amount, held) for amount in firm]
-            if firm
-            else [(balance.amount, sum_) for balance in balances for sum_ in (held, before)]
-        )
-        remainders = frozenset(EXACT.subtract(amount, sum_) for amount, sum_ in possible)
-        days.append(_Day(on, remainders, firm=bool(firm)))
+        told_of_end = firm or [balance.amount for balance in balances]
+        ends = tuple(EXACT.subtract(amount, held) for amount in told_of_end)
+        mornings = () if firm else tuple(EXACT.subtract(amount, before) for amount in told_of_end)
+        days.append(_Day(on, frozenset(ends + mornings), firm=bool(firm), ends=ends))
     return days
 
 

@@ -262,3 +262,22 @@ def test_nothing_is_adjusted_to_make_it_fit(life: Life, data: st.DataObject) -> 
     before = (list(anchors), list(sums))
     assert prove(anchors, sums) == prove(anchors, sums)
     assert (anchors, sums) == before
+
+
+def test_a_snapshot_may_doubt_but_the_gap_is_measured_by_a_day_that_has_ended() -> None:
+    # 12.34 is missing on the second day; the third is told of at some moment, and has a booking of 0.42.
+    first = date(2026, 3, 1)
+    anchors = [
+        Anchor(first, Decimal("100.00")),
+        Anchor(first + timedelta(1), Decimal("87.66")),
+        Anchor(first + timedelta(2), Decimal("88.08"), firm=False),
+    ]
+    told = prove(anchors, [(first + timedelta(2), Decimal("0.42"))])
+    assert (told.verdict, told.off_by, told.off_since) == (Verdict.OFF, Decimal("-12.34"), first)
+
+
+def test_a_lone_snapshot_is_measured_as_the_end_of_its_day() -> None:
+    first = date(2026, 3, 1)
+    anchors = [Anchor(first, Decimal("100.00")), Anchor(first + timedelta(1), Decimal("88.08"), firm=False)]
+    told = prove(anchors, [(first + timedelta(1), Decimal("0.42"))])
+    assert (told.verdict, told.off_by) == (Verdict.OFF, Decimal("-12.34"))
