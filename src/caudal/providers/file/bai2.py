@@ -18,6 +18,7 @@ import msgspec
 from caudal.model.changes import Unreadable
 from caudal.model.currencies import EXPONENTS, is_known
 from caudal.model.errors import Malformed
+from caudal.providers.file.failures import bounded
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import head_of, lines, sniff_encoding
 from caudal.settings import FileBounds
@@ -55,15 +56,13 @@ def read(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
     A trailer that does not add up is told as Unreadable, after the entries it sums. Raises Malformed where
     the file does not begin with 01, or ends before its 99.
     """
-    failed = 0
+    return bounded(_told(stream, bounds), bounds)
+
+
+def _told(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
     report = _Report()
     for written in _records(stream, bounds):
-        for record in report.take(written):
-            if type(record) is Unreadable:
-                failed += 1
-                if failed > bounds.unreadable_max:
-                    raise Malformed(record.where, f"more than {bounds.unreadable_max} records can't be read")
-            yield record
+        yield from report.take(written)
     report.end()
 
 

@@ -236,7 +236,7 @@ def _transaction(entry: Entry, statement: Statement, identifier: Identifier) -> 
         description=entry.description,
         counterparty=entry.counterparty,
         reference=entry.reference,
-        entered_on=_entered_on(entry.booked_on, statement) if statement.eve is not None else None,
+        entered_on=_entered_on(entry.booked_on, statement),
         value_on=entry.value_on,
         raw=entry.raw,
         rule=identity.rule,

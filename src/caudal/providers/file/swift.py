@@ -18,6 +18,7 @@ from caudal.model.changes import Unreadable
 from caudal.model.currencies import is_known
 from caudal.model.errors import Malformed
 from caudal.model.iban import iban_in
+from caudal.providers.file.failures import bounded
 from caudal.providers.file.records import Entry, FileAccount, Record, StatementClosed, StatementOpened, Told
 from caudal.providers.file.text import blocks, head_of, sniff_encoding
 from caudal.settings import FileBounds
@@ -97,13 +98,7 @@ def read(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
     A message without a closing balance is read, and its statement is not `complete`.
     Raises Malformed where there is no field at all, or where an envelope is cut off.
     """
-    failed = 0
-    for record in _records(stream, bounds):
-        if type(record) is Unreadable:
-            failed += 1
-            if failed > bounds.unreadable_max:
-                raise Malformed(record.where, f"more than {bounds.unreadable_max} records can't be read")
-        yield record
+    return bounded(_records(stream, bounds), bounds)
 
 
 def _records(stream: BinaryIO, bounds: FileBounds) -> Iterator[Record]:
