@@ -7,7 +7,7 @@ last balance that agreed. Nothing is ever adjusted.
 """
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -29,14 +29,16 @@ class Verdict(enum.StrEnum):
 class Anchor(msgspec.Struct, frozen=True):
     """A booked balance told for the end of day `on`.
 
-    `firm` False: a snapshot of some moment of that day, before or after its bookings; it agrees if either fits, and
+    `firm` False: a snapshot of some moment of that day, before, amid or after its bookings; it agrees if one fits, and
     one that disagrees counts only if no later balance shows the ledger right again. Beside a firm balance of the
-    same day it says nothing.
+    same day it says nothing. `held_since`: what the ledger held as booked on day `on` and later when it was told, which
+    is what a snapshot told together with its movements counts.
     """
 
     on: date
     amount: Decimal
     firm: bool = True
+    held_since: Decimal | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -63,8 +65,8 @@ class _Day(msgspec.Struct, frozen=True):
     """Told balance less ledger, for each balance told for this day (several where statements split the day) and each
     moment it may have been told of."""
     firm: bool
-    ends: tuple[Decimal, ...]
-    """The remainders if all were told of the day's end: what a disagreement is measured by."""
+    likely: tuple[Decimal, ...]
+    """The remainders if each was told of the moment it names itself: what a disagreement is measured by."""
 
 
 def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Proof:
@@ -88,7 +90,7 @@ def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Pr
         return Proof(Verdict.PROVEN, proven_to=agreed)
     doubtful = [day for day in days if base not in day.remainders and day.on >= doubt.on]
     last = max(doubtful, key=lambda day: (day.firm, day.on))
-    off_by = min((EXACT.subtract(end, base) for end in last.ends), key=abs)
+    off_by = min((EXACT.subtract(likely, base) for likely in last.likely), key=abs)
     return Proof(
         Verdict.OFF, proven_to=agreed if agreed > days[0].on else None, off_by=off_by, off_since=agreed
     )
@@ -105,12 +107,25 @@ def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]])
             held = EXACT.add(held, sums[place][1])
             place += 1
         balances = list(told)
-        firm = [balance.amount for balance in balances if balance.firm]
-        told_of_end = firm or [balance.amount for balance in balances]
-        ends = tuple(EXACT.subtract(amount, held) for amount in told_of_end)
-        mornings = () if firm else tuple(EXACT.subtract(amount, before) for amount in told_of_end)
-        days.append(_Day(on, frozenset(ends + mornings), firm=bool(firm), ends=ends))
+        firm = [balance for balance in balances if balance.firm]
+        likely = tuple(_remainder(balance, before, held) for balance in firm or balances)
+        moments = () if firm else tuple(_moments(balances, before, held))
+        days.append(_Day(on, frozenset((*likely, *moments)), firm=bool(firm), likely=likely))
     return days
+
+
+def _remainder(told: Anchor, before: Decimal, held: Decimal) -> Decimal:
+    """A told balance less what it counts: the whole day, or of it what a snapshot was told together with."""
+    if told.firm or told.held_since is None:
+        return EXACT.subtract(told.amount, held)
+    return EXACT.subtract(told.amount, EXACT.add(before, told.held_since))
+
+
+def _moments(snapshots: Iterable[Anchor], before: Decimal, held: Decimal) -> Iterator[Decimal]:
+    """The remainders if the snapshots were taken before the day's bookings, or after them."""
+    for snapshot in snapshots:
+        yield EXACT.subtract(snapshot.amount, before)
+        yield EXACT.subtract(snapshot.amount, held)
 
 
 def _base(days: Sequence[_Day]) -> Decimal:

@@ -39,15 +39,23 @@ class Status(enum.StrEnum):
 
 
 class BalanceKind(enum.StrEnum):
-    """`booked`: the sum of booked transactions. `available`: what may be spent. `limit`: the credit line."""
+    """`booked`: the sum of booked transactions, which the ledger must agree with. `available`: what may be spent.
+    `limit`: the credit line. `value`: what the account is worth or owes where the source tells no movements that
+    would add up to it (a portfolio at market prices, a mortgage): shown, and no evidence.
+    """
 
     BOOKED = "booked"
     AVAILABLE = "available"
     LIMIT = "limit"
+    VALUE = "value"
 
 
 class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
-    """A source shows an account. `number` is what the bank prints; `currency` is ``XXX`` where it isn't told."""
+    """A source shows an account. `number` is what the bank prints; `currency` is ``XXX`` where it isn't told.
+
+    `mask`: the few last digits a source shows in place of the number. `persistent_id`: what names the account to
+    this provider whichever way it was linked, where it has such a name.
+    """
 
     ref: SourceRef
     kind: AccountKind
@@ -56,6 +64,8 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
     iban: str | None = None
     number: str | None = None
     institution: str | None = None
+    mask: str | None = None
+    persistent_id: str | None = None
 
 
 class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):
@@ -63,7 +73,8 @@ class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):
 
     A statement's opening balance is told as the end of the day before it starts.
     `firm` is False for a snapshot taken during the day (OFX LEDGERBAL: "as of now"): evidence, but more
-    bookings of that day may follow it. `at` only where the source gives a real instant.
+    bookings of that day may follow it. Tell it in the page after which all it counts has been told; where the bank's
+    zone isn't known, `on` is the earliest day it may be. `at` only where the source gives a real instant.
     """
 
     ref: SourceRef
@@ -82,6 +93,8 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     movement dated after its own end): the proof goes by it.
     `raw` is what the source sent, as text, kept whole. `rule` says how `id` came about (matching/identity.py).
     `fallback_id`, where given, takes over where the ledger holds another movement under `id`, or this one under it.
+    `replaces`: the provider's id of what this one took the place of (a posted record's pending one): both then tell
+    of one transaction, which goes by this one from now on.
     """
 
     ref: SourceRef
@@ -99,6 +112,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     raw: str = ""
     rule: str = "provider_id"
     fallback_id: str = ""
+    replaces: str = ""
 
 
 class TransactionGone(msgspec.Struct, frozen=True, tag="transaction_gone"):
@@ -108,14 +122,30 @@ class TransactionGone(msgspec.Struct, frozen=True, tag="transaction_gone"):
     id: str
 
 
-class HoldingSeen(msgspec.Struct, frozen=True, tag="holding_seen"):
-    """A source reports a position: `quantity` of `asset` on the account at the end of day `on`, worth `value`."""
+class Holding(msgspec.Struct, frozen=True):
+    """One position: `quantity` units of `asset` (negative: sold short).
 
-    ref: SourceRef
+    `asset` names it within the source account: a ticker, an ISIN, or the source's own id. `value` is what all of it is
+    worth at `price` a unit, `cost` what all of it cost, in `currency` and as exact as the source says them (prices go
+    far below a cent); None where the source doesn't say.
+    """
+
     asset: str
     quantity: Decimal
+    currency: str
+    name: str = ""
+    kind: str = ""
+    price: Decimal | None = None
+    value: Decimal | None = None
+    cost: Decimal | None = None
+
+
+class HoldingsSeen(msgspec.Struct, frozen=True, tag="holdings_seen"):
+    """A source reports every position on the account as of day `on`: what isn't among them isn't held."""
+
+    ref: SourceRef
     on: date
-    value: Money | None = None
+    holdings: tuple[Holding, ...]
 
 
 class AccountGone(msgspec.Struct, frozen=True, tag="account_gone"):
@@ -124,7 +154,7 @@ class AccountGone(msgspec.Struct, frozen=True, tag="account_gone"):
     ref: SourceRef
 
 
-Change = AccountSeen | BalanceSeen | TransactionSeen | TransactionGone | HoldingSeen | AccountGone
+Change = AccountSeen | BalanceSeen | TransactionSeen | TransactionGone | HoldingsSeen | AccountGone
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -148,7 +178,9 @@ class Page(msgspec.Struct, frozen=True):
     """One step of a pull. The engine writes it and `next` in one transaction, or neither.
 
     `changes` in the source's order; `windows` what the page completes; `unreadable` what goes to quarantine;
-    `more` False on the last page of this pull.
+    `more` False on the last page of this pull. `at_rest` False while the source may yet ask to be pulled again from
+    before this page (CursorInvalid): what was told since the last page at rest is then compared with what is told
+    the second time.
     """
 
     changes: Sequence[Change]
@@ -156,3 +188,4 @@ class Page(msgspec.Struct, frozen=True):
     more: bool
     windows: Sequence[Window] = ()
     unreadable: Sequence[Unreadable] = ()
+    at_rest: bool = True

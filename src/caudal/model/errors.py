@@ -64,7 +64,10 @@ class Revoked(ProviderError):
 
 
 class CursorInvalid(ProviderError):
-    """The provider no longer knows our cursor: go on from `restart` and compare by coverage."""
+    """The provider wants to be pulled again from `restart` ('' = the beginning).
+
+    What was told since then and isn't told again is gone: the engine compares, so that no deletion is missed.
+    """
 
     def __init__(self, message: str, *, restart: str) -> None:
         super().__init__(message)
@@ -85,6 +88,10 @@ class Malformed(ProviderError):
 
 class Refused(ProviderError):
     """Our bug or a bad configuration: fail loudly, never retry."""
+
+
+class NotGenuine(CaudalError):
+    """A webhook that its provider didn't sign, or signed for another body or another time. Never says more."""
 
 
 class StoreError(CaudalError):

@@ -1,10 +1,13 @@
 """What a provider is. Whoever adds one reads this file, and touches nothing outside their own folder."""
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Protocol, TypeVar
 
-from caudal.model.changes import Cursor, Page
+import msgspec
+
+from caudal.model.changes import Cursor, Page, SourceRef
 
 Access_contra = TypeVar("Access_contra", contravariant=True)
 
@@ -16,14 +19,21 @@ class Capability(enum.StrEnum):
     BALANCES = "balances"
     TRANSACTIONS = "transactions"
     PENDING = "pending"
+    HOLDINGS = "holdings"
     WINDOWS = "windows"
     """Tells which days its pages complete, so that absence is evidence (DESIGN §2.4)."""
+    LINK = "link"
+    RELINK = "relink"
+    """A connection that needs its person can be mended, and stays the same connection."""
+    REFRESH = "refresh"
+    REVOKE = "revoke"
+    WEBHOOKS = "webhooks"
 
 
 class Provider(Protocol[Access_contra]):
     """A function from a cursor to pages (DESIGN §2.1).
 
-    `Access_contra` is what the provider needs to pull: opened credentials, or for files the file itself.
+    `Access_contra` is what the provider needs to pull: an `Access`, or for files the file itself.
     """
 
     name: str
@@ -34,6 +44,236 @@ class Provider(Protocol[Access_contra]):
 
         Each page's `next` is the cursor after it. Pulling again from the same cursor must give pages that say
         the same. Raises the ProviderError family alone; what one record can't be read for goes to
-        `Page.unreadable` instead.
+        `Page.unreadable` instead. NotReady may follow pages: those count, and the rest is being prepared.
+        """
+        ...
+
+
+class Access(msgspec.Struct, frozen=True):
+    """An opened connection: what an adapter needs to act for it.
+
+    `connection` is our id of it, `reference` the provider's (Plaid: item_id), `institution` the provider's id of the
+    institution behind it. `secrets` holds its credentials by field; they never show in a repr.
+    """
+
+    connection: str
+    reference: str
+    institution: str | None
+    secrets: Mapping[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Access(connection={self.connection!r}, reference={self.reference!r}, secrets=…)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
+
+
+class LinkState(msgspec.Struct, frozen=True):
+    """Where a link under way stands: the adapter's own words, secret (they may hold a token)."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "LinkState(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
+
+
+class LinkRequest(msgspec.Struct, frozen=True):
+    """What is to be linked. `user`: a stable name of who links, without personal data in it.
+
+    `relink`: the connection to mend; None links a new one. `institution`: the provider's id, where the person has
+    chosen already. `webhook_url` and `return_url`: ours, where there are any. `language`: ISO 639-1. `choose_accounts`:
+    let the person choose the accounts of a re-linked connection anew.
+    """
+
+    user: str
+    relink: Access | None = None
+    institution: str | None = None
+    webhook_url: str | None = None
+    return_url: str | None = None
+    language: str = "en"
+    choose_accounts: bool = False
+
+
+class AccountFound(msgspec.Struct, frozen=True):
+    """An account the person chose, as told before the link is concluded: enough to know it again."""
+
+    ref: SourceRef
+    name: str
+    mask: str | None
+    kind: str
+
+
+class InstitutionFound(msgspec.Struct, frozen=True):
+    """The institution behind a link. `reference` is the provider's id of it."""
+
+    reference: str
+    name: str
+    country: str | None = None
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Send the person to `url`, then ask with `Poll` every `poll_seconds`, until `expires_at`."""
+
+    url: str
+    state: LinkState
+    expires_at: datetime
+    poll_seconds: int
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The person isn't done yet: poll again."""
+
+    state: LinkState
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Ask the person for these fields (name → what it is), and answer with `Fields`."""
+
+    fields: Mapping[str, str]
+    state: LinkState
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The person is done. Nothing is concluded yet: `Conclude` does it, silence lets it lapse.
+
+    Here the caller looks whether the same login is linked already.
+    """
+
+    institution: InstitutionFound
+    accounts: tuple[AccountFound, ...]
+    state: LinkState
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """A connection. Keep `secrets` (sealed) and `reference` together at once: this can't be asked for again."""
+
+    reference: str
+    institution: InstitutionFound
+    secrets: Mapping[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Linked(reference={self.reference!r}, institution={self.institution!r}, secrets=…)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
+
+
+class Mended(msgspec.Struct, frozen=True):
+    """The connection works again; its credentials stay what they were."""
+
+
+class Abandoned(msgspec.Struct, frozen=True):
+    """The person closed it, the institution refused, or time ran out: `why`, in words fit to show."""
+
+    why: str
+
+
+LinkStep = Visit | Waiting | Ask | Found | Linked | Mended | Abandoned
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """Is the person done?"""
+
+    state: LinkState
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """What the person filled in, or what the institution's redirect brought back."""
+
+    state: LinkState
+    values: Mapping[str, str]
+
+
+class Conclude(msgspec.Struct, frozen=True):
+    """Make what was `Found` a connection."""
+
+    state: LinkState
+
+
+LinkAnswer = Poll | Fields | Conclude
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A webhook as it came: header names in lower case, the body's raw bytes, when it came (aware)."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+class FetchSignal(msgspec.Struct, frozen=True, tag="fetch"):
+    """There is news on the connection `reference`: pull. `what` says of what, for the log."""
+
+    reference: str
+    what: str
+
+
+class UserNeededSignal(msgspec.Struct, frozen=True, tag="user_needed"):
+    """The connection needs, or by `by` will need, its person."""
+
+    reference: str
+    reason: str
+    action: str
+    by: datetime | None = None
+
+
+class MendedSignal(msgspec.Struct, frozen=True, tag="mended"):
+    """The connection works again: resume."""
+
+    reference: str
+
+
+class EndedSignal(msgspec.Struct, frozen=True, tag="ended"):
+    """The connection is over: `account` alone where only that one was closed."""
+
+    reference: str
+    account: SourceRef | None = None
+
+
+class LinkSignal(msgspec.Struct, frozen=True, tag="link"):
+    """A link under way has news: poll it now. `session` is the provider's name of it (secret where it is a token)."""
+
+    session: str
+
+    def __repr__(self) -> str:
+        return "LinkSignal(…)"
+
+
+class OutageSignal(msgspec.Struct, frozen=True, tag="outage"):
+    """An institution is in trouble, says the provider."""
+
+    institution: str
+    detail: str
+
+
+Signal = FetchSignal | UserNeededSignal | MendedSignal | EndedSignal | LinkSignal | OutageSignal
+
+
+class LiveProvider(Provider[Access], Protocol):
+    """A provider one links with: a service, not a file. Every method raises the ProviderError family alone."""
+
+    async def begin_link(self, request: LinkRequest) -> LinkStep:
+        """Start linking, or mending: where to send the person, or what to ask for."""
+        ...
+
+    async def continue_link(self, answer: LinkAnswer) -> LinkStep:
+        """The next step. May be called again with the same answer until it gives Linked, Mended or Abandoned."""
+        ...
+
+    async def refresh(self, access: Access) -> None:
+        """Ask the provider to go to the bank now. News comes later, by signal or by the next pull."""
+        ...
+
+    async def revoke(self, access: Access) -> None:
+        """End the connection at the provider. One that is over already is no error."""
+        ...
+
+    async def read_webhook(self, delivery: Delivery) -> list[Signal]:
+        """Verify by the provider's real scheme, over the raw bytes, then translate. What doesn't concern us is [].
+
+        Raises NotGenuine for one the provider didn't send.
         """
         ...

@@ -6,7 +6,8 @@ the latest versions of its chains, written by set statements (DESIGN §6). Apply
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,8 @@ from caudal.model.changes import (
     AccountSeen,
     BalanceSeen,
     Change,
-    HoldingSeen,
+    Cursor,
+    HoldingsSeen,
     Page,
     SourceRef,
     TransactionGone,
@@ -26,6 +28,7 @@ from caudal.model.changes import (
 from caudal.model.errors import ConflictError, NotFound, Revoked
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id, new_ids
+from caudal.store.spaces import free_name
 
 
 class PageCounts(msgspec.Struct, frozen=True):
@@ -68,10 +71,14 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     iban: str | None
     number: str | None
     institution: str | None
+    mask: str | None
+    persistent_id: str | None
 
 
 class _State(msgspec.Struct, frozen=True):
     state: str
+    sweep: str
+    rested_at: datetime | None
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -91,7 +98,8 @@ class StagedPage(msgspec.Struct, frozen=True):
     page: Page
     accounts: Mapping[SourceRef, _SourceAccount]
     told: int
-    unreadable: Sequence[Unreadable]
+    sweep: str
+    rested_at: datetime | None
 
 
 async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedPage:
@@ -101,7 +109,11 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedP
     """
     await tx.run("steer_planner")
     held = await tx.first(
-        "lock_connection", _State, space_id=target.space_id, connection_id=target.connection_id
+        "lock_connection",
+        _State,
+        space_id=target.space_id,
+        connection_id=target.connection_id,
+        stream=target.stream,
     )
     if held is None:
         raise NotFound(f"connection {target.connection_id} is not in this space")
@@ -110,7 +122,7 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedP
     accounts = await _see_accounts(tx, target, page.changes)
     told = [change for change in page.changes if isinstance(change, TransactionSeen | TransactionGone)]
     await tx.copy("copy_incoming", _copy_text(told, accounts))
-    return StagedPage(page, accounts, len(told), [*page.unreadable, *_not_kept(page.changes)])
+    return StagedPage(page, accounts, len(told), held.sweep, held.rested_at)
 
 
 async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
@@ -120,27 +132,53 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     run = {**space, "run_id": target.run_id}
     scope = {**space, "connection_id": target.connection_id}
     await tx.run("choose_ids", **space)
+    told = staged.told
+    if staged.sweep != "none":
+        told += await _sweep(tx, target, staged)
     await tx.run("resolve", **space)
     await tx.run("insert_observations", **run)
     await tx.run("upsert_transactions", **space)
     await tx.run("insert_links", **space)
     await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
+    holdings, days = _holding_rows(page.changes, accounts)
+    await tx.run("insert_holdings", **run, rows=holdings, days=days)
     await tx.run("insert_coverage", **run, rows=_window_rows(page, accounts))
-    rows = _quarantine_rows(staged.unreadable)
+    rows = _quarantine_rows(page.unreadable)
     await tx.run("insert_quarantine", **scope, run_id=target.run_id, subject=target.subject, rows=rows)
-    await tx.run("move_cursor", **scope, stream=target.stream, value=page.next)
-    unreadable = len(staged.unreadable)
-    done = await tx.first("count_page", _Outcome, **run, seen=staged.told, quarantined=unreadable)
+    await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
+    unreadable = len(page.unreadable)
+    done = await tx.first("count_page", _Outcome, **run, seen=told, quarantined=unreadable)
     if done is None:
         raise NotFound(f"run {target.run_id} is not in this space")
     return PageCounts(
-        seen=staged.told,
+        seen=told,
         created=done.created,
         changed=done.changed,
         gone=done.gone,
         quarantined=unreadable,
         accounts=frozenset(accounts[ref].account_id for ref in _refs(page)),
     )
+
+
+async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
+    """Have the stream pulled anew from `cursor` ('' = its beginning). What was told since it last rested (from the
+    beginning: of the days told again) and is not told again by the next page at rest is then gone.
+    """
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id, "stream": target.stream}
+    await tx.run("lock_connection", **scope)
+    await tx.run("restart_cursor", **scope, value=cursor, sweep="loop" if cursor else "all")
+    await tx.run("forget_told_again", **scope)
+
+
+async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> int:
+    """A page of a stream that is pulled anew: note what it tells; at its end add what isn't told any more, as gone."""
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id, "stream": target.stream}
+    await tx.run("note_told_again", **scope)
+    if not staged.page.at_rest:
+        return 0
+    gone = await tx.run("sweep", **scope, rested_at=staged.rested_at, sweep=staged.sweep)
+    await tx.run("forget_told_again", **scope)
+    return gone
 
 
 def _refs(page: Page) -> set[SourceRef]:
@@ -168,7 +206,7 @@ async def _see_accounts(
                 )
             account_id = before.account_id if before else route.account_id if route else new_id()
             if account_id not in names:
-                names[account_id] = _free_name(route.name if route else _name_of(change), names.values())
+                names[account_id] = free_name(route.name if route else _name_of(change), names.values())
             known[change.ref] = _SourceAccount(
                 reference=change.ref,
                 source_account_id=before.source_account_id if before else new_id(),
@@ -179,6 +217,8 @@ async def _see_accounts(
                 iban=change.iban,
                 number=change.number,
                 institution=change.institution,
+                mask=change.mask,
+                persistent_id=change.persistent_id,
             )
     seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
     rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]
@@ -192,25 +232,6 @@ async def _see_accounts(
 
 def _name_of(account: AccountSeen) -> str:
     return account.name or account.iban or account.number or account.ref
-
-
-def _free_name(name: str, taken: Collection[str]) -> str:
-    count, free = 1, name
-    while free in taken:
-        count += 1
-        free = f"{name} ({count})"
-    return free
-
-
-def _not_kept(changes: Iterable[Change]) -> list[Unreadable]:
-    """Holdings have no table of their own yet: kept raw, counted and shown rather than dropped."""
-    return [
-        Unreadable(
-            where=change.ref, why="a holding: positions are not kept yet", raw=repr(change), ref=change.ref
-        )
-        for change in changes
-        if isinstance(change, HoldingSeen)
-    ]
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -231,7 +252,7 @@ def _copy_text(
     ids = {
         ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
     }
-    repeats = _repeats(changes)
+    repeats, kinships = _repeats(changes), _kinships(changes)
     fresh = new_ids(2 * len(changes))
     for place, (change, own_id, observation_id) in enumerate(zip(changes, fresh, fresh, strict=True)):
         told = change if type(change) is TransactionSeen else None
@@ -242,15 +263,20 @@ def _copy_text(
             if repeat is None:
                 continue
             told, step, final, transaction_id = repeat.told, repeat.step, repeat.final, repeat.transaction_id
+        kin, superseded = "", False
+        if kinships and (kinship := kinships.get((change.ref, change.id))):
+            kin, superseded, transaction_id = kinship.kin, kinship.superseded, kinship.transaction_id
         key = (place, *ids[change.ref], transaction_id, observation_id, change.id)
         if told is None:
-            write((*key, "", step, final, gone, *[""] * 12, "provider_id"))
+            write((*key, "", kin, superseded, step, final, gone, *[""] * 13, "provider_id"))
             continue
         money = told.money
         write(
             (
                 *key,
                 told.fallback_id,
+                kin,
+                superseded,
                 step,
                 final,
                 gone,
@@ -266,10 +292,48 @@ def _copy_text(
                 told.counterparty,
                 told.reference,
                 told.raw,
+                told.replaces,
                 told.rule,
             )
         )
     return _storable(text.getvalue())
+
+
+class _Kinship(msgspec.Struct, frozen=True):
+    """A chain that replaces another, or that another chain of the same page replaces (`superseded`)."""
+
+    kin: str
+    superseded: bool
+    transaction_id: str
+
+
+def _kinships(
+    changes: Sequence[TransactionSeen | TransactionGone],
+) -> dict[tuple[SourceRef, str], _Kinship]:
+    """(account, id) → kinship, for the chains of a page that have any. Chains that replace one another on the page
+    are of one transaction: the first of them is the kin of those after it, the last the kin of the first.
+
+    Where two records claim the place of one, the first has it; the other is a movement of its own.
+    """
+    heirs: dict[tuple[SourceRef, str], str] = {}
+    for change in changes:
+        if type(change) is TransactionSeen and change.replaces and change.replaces != change.id:
+            heirs.setdefault((change.ref, change.replaces), change.id)
+    if not heirs:
+        return {}
+    told = {(change.ref, change.id) for change in changes}
+    kinships: dict[tuple[SourceRef, str], _Kinship] = {}
+    replacing = {(ref, heir) for (ref, _), heir in heirs.items()}
+    for ref, first in [key for key in heirs if key not in replacing]:
+        line = [first]
+        while (heir := heirs.get((ref, line[-1]))) is not None and heir not in line:
+            line.append(heir)
+        transaction_id = str(new_id())
+        for id_ in line:
+            kin = line[-1] if id_ == first else first
+            if (ref, id_) in told:
+                kinships[ref, id_] = _Kinship(kin, id_ != line[-1], transaction_id)
+    return kinships
 
 
 def _repeats(changes: Sequence[TransactionSeen | TransactionGone]) -> dict[int, _Step | None]:
@@ -317,6 +381,7 @@ def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _Sourc
         [
             {
                 "source_account_id": accounts[change.ref].source_account_id,
+                "account_id": accounts[change.ref].account_id,
                 "kind": change.kind,
                 "as_of": change.on,
                 "amount": change.money.amount,
@@ -328,6 +393,22 @@ def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _Sourc
             if isinstance(change, BalanceSeen)
         ]
     )
+
+
+def _holding_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _SourceAccount]) -> tuple[str, str]:
+    """The positions told, and the (account, day) pairs they were told of: the last word on each."""
+    told = {(change.ref, change.on): change for change in changes if isinstance(change, HoldingsSeen)}
+    days = [{"source_account_id": accounts[ref].source_account_id, "as_of": on} for ref, on in told]
+    rows = {
+        (ref, on, holding.asset): {
+            "source_account_id": accounts[ref].source_account_id,
+            "as_of": on,
+            **msgspec.structs.asdict(holding),
+        }
+        for (ref, on), change in told.items()
+        for holding in change.holdings
+    }
+    return json_rows(list(rows.values())), json_rows(days)
 
 
 def _quarantine_rows(items: Iterable[Unreadable]) -> str:

@@ -1,5 +1,7 @@
 """Spaces, connections, accounts and runs: where rows belong."""
 
+from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -23,6 +25,34 @@ class Connection(msgspec.Struct, frozen=True):
     state: str
 
 
+class LinkedConnection(msgspec.Struct, frozen=True):
+    """A connection as it stands: who it is at its provider, what has become of it, how its last run ended."""
+
+    connection_id: UUID
+    provider: str
+    label: str
+    state: str
+    state_reason: str
+    state_action: str
+    reference: str | None
+    institution_reference: str | None
+    institution: str
+    created_at: datetime
+    accounts: int
+    last_run_at: datetime | None
+    last_outcome: str | None
+    last_error: str | None
+
+
+class ShownAccount(msgspec.Struct, frozen=True):
+    """An account as a connection shows it: what it is known by before anything is linked again."""
+
+    connection_id: UUID
+    name: str
+    mask: str | None
+    persistent_id: str | None
+
+
 class NamedAccount(msgspec.Struct, frozen=True):
     """An account as a person refers to it."""
 
@@ -30,6 +60,10 @@ class NamedAccount(msgspec.Struct, frozen=True):
     name: str
     kind: str
     currency: str
+
+
+class _InstitutionId(msgspec.Struct, frozen=True):
+    institution_id: UUID
 
 
 class _RunId(msgspec.Struct, frozen=True):
@@ -65,6 +99,74 @@ async def connection(tx: Transaction, space_id: UUID, provider: str, label: str)
     if found is None:
         raise NotFound(f"no {provider} connection in this space")
     return found
+
+
+async def add_connection(
+    tx: Transaction,
+    space_id: UUID,
+    *,
+    provider: str,
+    reference: str,
+    institution: tuple[str, str, str | None],
+) -> LinkedConnection:
+    """A new, active connection to an institution (its provider's id, name, country), under a label of its own."""
+    await tx.run("lock_connections", space_id=space_id)
+    institution_reference, name, country = institution
+    kept = await tx.first(
+        "upsert_institution",
+        _InstitutionId,
+        space_id=space_id,
+        reference=f"{provider}:{institution_reference}",
+        name=name,
+        country=country,
+    )
+    taken = {row.label for row in await connections(tx, space_id)}
+    connection_id, label = new_id(), free_name(name or provider, taken)
+    await tx.run(
+        "insert_linked_connection",
+        space_id=space_id,
+        connection_id=connection_id,
+        provider=provider,
+        label=label,
+        state="active",
+        reference=reference,
+        institution_id=kept.institution_id if kept else None,
+    )
+    made = [row for row in await connections(tx, space_id) if row.connection_id == connection_id]
+    return made[0]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or where it is taken ``name (2)``, ``name (3)`` …"""
+    count, free = 1, name
+    while free in taken:
+        count += 1
+        free = f"{name} ({count})"
+    return free
+
+
+async def connections(tx: Transaction, space_id: UUID) -> list[LinkedConnection]:
+    """Every connection of the space, the oldest first."""
+    return await tx.all("list_connections", LinkedConnection, space_id=space_id)
+
+
+async def shown_accounts(tx: Transaction, space_id: UUID) -> list[ShownAccount]:
+    """Every account that the space's connections show now."""
+    return await tx.all("shown_accounts", ShownAccount, space_id=space_id)
+
+
+async def change_state(
+    tx: Transaction, space_id: UUID, connection_id: UUID, state: str, *, reason: str = "", action: str = ""
+) -> None:
+    """What has become of a connection; `reason` and `action` in words fit to show. A revoked one stays revoked."""
+    await tx.run(
+        "change_state",
+        space_id=space_id,
+        connection_id=connection_id,
+        state=state,
+        reason=reason,
+        action=action,
+    )
 
 
 async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccount | None:

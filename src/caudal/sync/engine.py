@@ -6,16 +6,28 @@ all; either way the ledger ends the same (DESIGN §2.2).
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from caudal.model.changes import Cursor, Page, SourceRef
-from caudal.model.errors import CaudalError
+from caudal.model.errors import CaudalError, CursorInvalid, NeedsUser, NotReady, Revoked, Unavailable
 from caudal.store import spaces
 from caudal.store.database import Store
-from caudal.store.pages import PageCounts, PageTarget, Route, settle_page, stage_page
+from caudal.store.pages import PageCounts, PageTarget, Route, restart, settle_page, stage_page
 from caudal.sync.proving import conclude_proofs
+
+
+class RunBounds(msgspec.Struct, frozen=True):
+    """How long a run puts up with a source that keeps calling it back (CursorInvalid)."""
+
+    restarts_max: int = 5
+    """Restarts in one run from the cursor the source names; then the stream is pulled anew from its beginning, once
+    with as many restarts, and then the source counts as unavailable."""
+    restart_wait_ms: int = 500
+    """Before the first restart; twice as long before each further one."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -26,10 +38,11 @@ class Job(msgspec.Struct, frozen=True):
     stream: str = ""
     subject: str = ""
     routes: Mapping[SourceRef, Route] = {}
+    bounds: RunBounds = RunBounds()
 
 
 class Report(msgspec.Struct):
-    """What a run did."""
+    """What a run did. `again_after`: the source is still preparing the rest; it has it no earlier than that."""
 
     run_id: UUID
     pages: int = 0
@@ -38,6 +51,8 @@ class Report(msgspec.Struct):
     changed: int = 0
     gone: int = 0
     quarantined: int = 0
+    restarts: int = 0
+    again_after: timedelta | None = None
     accounts: set[UUID] = msgspec.field(default_factory=set)
 
     @property
@@ -67,32 +82,72 @@ async def run(
 ) -> Report:
     """Pull `job`'s stream from where it stands to its end; conclude the proof of every account it told of.
 
-    Raises what the provider raised, after writing down how the run ended; pages committed before stay.
+    Raises what the provider raised, after writing down how the run ended and what that makes of the connection;
+    pages committed before stay. NotReady is no failure: the report says when to come again.
     """
-    space_id, connection_id = job.space_id, job.connection_id
-    async with store.transaction(space_id) as tx:
-        cursor = Cursor(await spaces.read_cursor(tx, space_id, connection_id, job.stream))
-        run_id = await spaces.start_run(tx, space_id, connection_id, job.subject)
+    async with store.transaction(job.space_id) as tx:
+        cursor = Cursor(await spaces.read_cursor(tx, job.space_id, job.connection_id, job.stream))
+        run_id = await spaces.start_run(tx, job.space_id, job.connection_id, job.subject)
     report = Report(run_id)
-    target = PageTarget(space_id, connection_id, run_id, job.stream, job.subject, job.routes)
-    source = _Source(pull(cursor))
+    target = PageTarget(job.space_id, job.connection_id, run_id, job.stream, job.subject, job.routes)
     try:
-        source.ask()
-        while (page := await source.answer()) is not None:
-            async with store.transaction(space_id) as tx:
-                staged = await stage_page(tx, target, page)
-                source.ask()  # for the next page, while the database is at work on this one
-                counts = await settle_page(tx, target, staged)
-            report.add(counts)
-            progress(report)
+        await _Puller(store, target, pull, report, progress).through(cursor, job.bounds)
+    except NotReady as unready:
+        report.again_after = unready.retry_after
     except CaudalError as error:
-        outcome = "partial" if report.pages else "failed"
-        await _finish(store, space_id, report, outcome, str(error))
+        await _finish(store, job, report, "partial" if report.pages else "failed", error)
         raise
-    finally:
-        await source.close()
-    await _finish(store, space_id, report, "complete", None)
+    await _finish(store, job, report, "complete", None)
     return report
+
+
+class _Puller(msgspec.Struct, frozen=True):
+    """One run at work: pages in, transactions out."""
+
+    store: Store
+    target: PageTarget
+    pull: Callable[[Cursor], AsyncIterator[Page]]
+    report: Report
+    progress: Progress
+
+    async def through(self, cursor: Cursor, bounds: RunBounds) -> None:
+        """Pull to the end, and anew from wherever the source calls back to."""
+        while True:
+            try:
+                await self._once(self.pull(cursor))
+            except CursorInvalid as invalid:
+                cursor = await self._called_back(invalid, bounds)
+            else:
+                return
+
+    async def _once(self, pages: AsyncIterator[Page]) -> None:
+        source = _Source(pages)
+        try:
+            source.ask()
+            while (page := await source.answer()) is not None:
+                async with self.store.transaction(self.target.space_id) as tx:
+                    staged = await stage_page(tx, self.target, page)
+                    source.ask()  # for the next page, while the database is at work on this one
+                    counts = await settle_page(tx, self.target, staged)
+                self.report.add(counts)
+                self.progress(self.report)
+        finally:
+            await source.close()
+
+    async def _called_back(self, invalid: CursorInvalid, bounds: RunBounds) -> Cursor:
+        """Where to go on. A source that calls back again and again is pulled from the beginning, then left alone."""
+        self.report.restarts += 1
+        if self.report.restarts > 2 * bounds.restarts_max:
+            raise Unavailable(
+                f"{invalid}; {bounds.restarts_max} times from there and {bounds.restarts_max} times from the "
+                "beginning: trying again later"
+            ) from None
+        cursor = Cursor("" if self.report.restarts >= bounds.restarts_max else invalid.restart)
+        async with self.store.transaction(self.target.space_id) as tx:
+            await restart(tx, self.target, cursor)
+        turns = (self.report.restarts - 1) % bounds.restarts_max
+        await asyncio.sleep(bounds.restart_wait_ms / 1000 * 2**turns)
+        return cursor
 
 
 class _Source:
@@ -119,7 +174,26 @@ class _Source:
             await self._pages.aclose()
 
 
-async def _finish(store: Store, space_id: UUID, report: Report, outcome: str, error: str | None) -> None:
-    async with store.transaction(space_id) as tx:
-        await conclude_proofs(tx, space_id, sorted(report.accounts))
-        await spaces.finish_run(tx, space_id, report.run_id, outcome, error)
+_STATES: Final[tuple[tuple[type[CaudalError], str], ...]] = (
+    (NeedsUser, "needs_user"),
+    (Revoked, "revoked"),
+    (Unavailable, "degraded"),
+)
+"""What an error makes of its connection (DESIGN §5); any other leaves it as it was."""
+
+
+async def _finish(store: Store, job: Job, report: Report, outcome: str, error: CaudalError | None) -> None:
+    """Write down how the run ended, what that makes of the connection, and what the told balances now say."""
+    state = next((state for kind, state in _STATES if isinstance(error, kind)), None)
+    if error is None:
+        state = "active"
+    reason, action = (
+        (error.reason, error.action) if isinstance(error, NeedsUser) else (str(error) if error else "", "")
+    )
+    async with store.transaction(job.space_id) as tx:
+        await conclude_proofs(tx, job.space_id, sorted(report.accounts))
+        await spaces.finish_run(tx, job.space_id, report.run_id, outcome, str(error) if error else None)
+        if state is not None:
+            await spaces.change_state(
+                tx, job.space_id, job.connection_id, state, reason=reason, action=action
+            )

@@ -281,3 +281,26 @@ def test_a_lone_snapshot_is_measured_as_the_end_of_its_day() -> None:
     anchors = [Anchor(first, Decimal("100.00")), Anchor(first + timedelta(1), Decimal("88.08"), firm=False)]
     told = prove(anchors, [(first + timedelta(1), Decimal("0.42"))])
     assert (told.verdict, told.off_by) == (Verdict.OFF, Decimal("-12.34"))
+
+
+def told_with(number: int, amount: str, held_since: str) -> Anchor:
+    """A snapshot told together with the day's movements so far."""
+    return Anchor(day(number), Decimal(amount), firm=False, held_since=Decimal(held_since))
+
+
+def test_a_snapshot_amid_a_day_counts_the_movements_it_was_told_with() -> None:
+    movements = moved(
+        (1, "-10.00"), (3, "-25.00"), (5, "-5.00")
+    )  # of the 25.00, 20.00 stood when the first was told
+    assert prove([told_with(3, "170.00", "-20.00"), told_with(6, "160.00", "0.00")], movements) == proven(6)
+
+
+def test_history_that_arrives_after_a_snapshot_does_not_upset_it() -> None:
+    anchors = [told_with(5, "100.00", "0.00"), told_with(8, "90.00", "0.00")]
+    assert prove(anchors, moved((7, "-10.00"))) == proven(8)
+    assert prove(anchors, moved((0, "3.00"), (4, "-80.00"), (7, "-10.00"))) == proven(8)
+
+
+def test_a_snapshot_that_disagrees_says_by_how_much() -> None:
+    anchors = [told_with(2, "100.00", "0.00"), told_with(6, "50.00", "-20.00"), told_with(9, "50.00", "0.00")]
+    assert prove(anchors, moved((6, "-20.00"))) == off("-30.00", since=2)

@@ -17,7 +17,8 @@ from caudal.model.changes import (
     BalanceSeen,
     Change,
     Cursor,
-    HoldingSeen,
+    Holding,
+    HoldingsSeen,
     Page,
     SourceRef,
     Status,
@@ -40,7 +41,7 @@ ONE_OF_EACH: list[Change] = [
         REF, "a", Status.PENDING, TEN, DAY, "café", entered_on=DAY, raw='{"id":"a"}', fallback_id="~a"
     ),
     TransactionGone(REF, "a"),
-    HoldingSeen(REF, "BTC", Decimal("0.00000001"), DAY, TEN),
+    HoldingsSeen(REF, DAY, (Holding("BTC", Decimal("0.00000001"), "EUR"),)),
     AccountGone(REF),
 ]
 

@@ -21,19 +21,18 @@ select
         where l.space_id = t.space_id and l.transaction_id = t.transaction_id)) as unfounded_transactions
 
 -- name: strayed_transactions
--- Transactions that do not say what the latest version of their chain says: there must be none.
-with latest as (
-    select distinct on (l.transaction_id) l.transaction_id, o.amount, o.currency, o.booked_on, o.status, o.gone
-    from caudal.observation_link l
-    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
-    where l.space_id = %(space_id)s
-    order by l.transaction_id, o.version desc
-)
+-- Transactions that do not say what the observation they follow says, or follow one that isn't the latest of its
+-- chain, or isn't theirs: there must be none.
 select count(*) as strayed
-from latest
-join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = latest.transaction_id
-where (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null)
-    is distinct from (latest.amount, latest.currency, latest.booked_on, latest.status, latest.gone)
+from caudal.transaction t
+left join caudal.observation o on o.space_id = t.space_id and o.observation_id = t.follows
+left join caudal.observation_link l on l.space_id = t.space_id and l.observation_id = t.follows
+where t.space_id = %(space_id)s and (
+    (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
+    is distinct from (o.amount, o.currency, o.booked_on, o.status, o.gone, l.transaction_id)
+    or exists (select from caudal.observation later
+        where later.space_id = o.space_id and later.source_account_id = o.source_account_id
+            and later.provider_id = o.provider_id and later.version > o.version))
 
 -- name: strayed_days
 -- Days of accounts that do not add up from their transactions: there must be none.

@@ -8,6 +8,8 @@ create temporary table if not exists incoming (
     observation_id uuid not null,
     provider_id text not null,
     fallback_id text not null,
+    kin text not null,
+    superseded boolean not null,
     step integer not null,
     final boolean not null,
     gone boolean not null,
@@ -23,6 +25,7 @@ create temporary table if not exists incoming (
     counterparty text,
     reference text,
     raw text,
+    replaces text not null,
     rule text not null
 ) on commit delete rows
 
@@ -44,13 +47,16 @@ select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', '
 
 -- name: lock_connection
 -- One writer per connection: a second one waits here. The state is read in the transaction that writes.
-select state from caudal.connection
-where space_id = %(space_id)s and connection_id = %(connection_id)s
-for update
+select c.state, coalesce(k.sweep, 'none') as sweep, k.rested_at
+from caudal.connection c
+left join caudal.cursor k
+    on k.space_id = c.space_id and k.connection_id = c.connection_id and k.stream = %(stream)s
+where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
+for update of c
 
 -- name: source_accounts
 -- The accounts this connection has shown so far.
-select reference, source_account_id, account_id, name, kind, currency, iban, number, institution
+select reference, source_account_id, account_id, name, kind, currency, iban, number, institution, mask, persistent_id
 from caudal.source_account
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 
@@ -69,14 +75,16 @@ where a.currency = 'XXX' and excluded.currency <> 'XXX'
 -- name: upsert_source_accounts
 -- What the source says of its accounts, the latest word.
 insert into caudal.source_account
-    (space_id, connection_id, source_account_id, account_id, reference, name, kind, currency, iban, number, institution)
+    (space_id, connection_id, source_account_id, account_id, reference, name, kind, currency, iban, number,
+    institution, mask, persistent_id)
 select %(space_id)s, %(connection_id)s, source_account_id, account_id, reference, name, kind, currency, iban,
-    number, institution
+    number, institution, mask, persistent_id
 from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, reference text, name text,
-    kind text, currency text, iban text, number text, institution text)
+    kind text, currency text, iban text, number text, institution text, mask text, persistent_id text)
 on conflict on constraint source_account_reference_unique do update set
     name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
-    number = excluded.number, institution = excluded.institution, gone_at = null, updated_at = now()
+    number = excluded.number, institution = excluded.institution, mask = excluded.mask,
+    persistent_id = excluded.persistent_id, gone_at = null, updated_at = now()
 
 -- name: mark_accounts_gone
 -- The source no longer shows them.
@@ -86,10 +94,10 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
 
 -- name: copy_incoming
 -- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
-copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
-    status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty,
-    reference, raw, rule)
-from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw))
+copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, kin,
+    superseded, step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
+    occurred_at, description, counterparty, reference, raw, replaces, rule)
+from stdin (format csv, force_not_null (provider_id, fallback_id, kin, description, counterparty, reference, raw, replaces))
 
 -- name: choose_ids
 -- Which of its two ids a movement goes by, where what the ledger holds decides it. An id that already stands for
@@ -128,12 +136,24 @@ where other.ord = incoming.ord
 -- name: resolve
 -- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.
 -- A first step that says what is known already is left out; later steps of a page are news by construction.
+-- A chain's kin is the chain whose place it takes (or, where both stand on this page, that takes its place): both tell
+-- of one transaction, unless another has taken that place already. `final`: a row that the transaction goes by after
+-- this page. That is the chain it follows, or one that replaces it, or, where what it followed is gone, any that still
+-- tells of it.
 insert into resolved
-    (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, step, final, gone,
-    status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
-    raw, rule, version, created)
-select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i.transaction_id), i.observation_id,
-    i.provider_id, i.fallback_id, i.step, i.final, i.gone,
+    (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, kin, superseded,
+    step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at,
+    description, counterparty, reference, raw, replaces, rule, version, created)
+select i.ord, i.source_account_id, i.account_id,
+    coalesce(link.transaction_id, kin.transaction_id, i.transaction_id), i.observation_id,
+    i.provider_id, i.fallback_id, i.kin, i.superseded, i.step,
+    i.final and case
+        when i.superseded and (kin.transaction_id is null or link.transaction_id is null
+            or kin.transaction_id = link.transaction_id) then false
+        when told.observation_id is null then true
+        else standing.follows = told.observation_id or (standing.gone_at is not null and not i.gone)
+    end,
+    i.gone,
     case when i.gone and i.step = 0 then told.status else i.status end,
     case when i.gone and i.step = 0 then told.amount else i.amount end,
     case when i.gone and i.step = 0 then told.currency else i.currency end,
@@ -145,7 +165,9 @@ select i.ord, i.source_account_id, i.account_id, coalesce(link.transaction_id, i
     case when i.gone and i.step = 0 then told.description else i.description end,
     case when i.gone and i.step = 0 then told.counterparty else i.counterparty end,
     case when i.gone and i.step = 0 then told.reference else i.reference end,
-    i.raw, i.rule, coalesce(told.version, 0) + i.step + 1, told.observation_id is null
+    i.raw, i.replaces,
+    case when told.observation_id is null and kin.transaction_id is not null then 'replaces' else i.rule end,
+    coalesce(told.version, 0) + i.step + 1, told.observation_id is null and kin.transaction_id is null
 from incoming i
 left join lateral (
     select o.*
@@ -161,6 +183,26 @@ left join lateral (
     where l.space_id = %(space_id)s and l.observation_id = told.observation_id
     limit 1
 ) link on true
+left join lateral (
+    select t.transaction_id
+    from (
+        select o.observation_id
+        from caudal.observation o
+        where i.kin <> '' and o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
+            and o.provider_id = i.kin
+        order by o.version desc
+        limit 1
+    ) last
+    join caudal.observation_link l on l.space_id = %(space_id)s and l.observation_id = last.observation_id
+    join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = l.transaction_id
+    where t.follows = last.observation_id or t.gone_at is not null
+) kin on true
+left join lateral (
+    select t.follows, t.gone_at
+    from caudal.transaction t
+    where t.space_id = %(space_id)s and t.transaction_id = link.transaction_id
+    limit 1
+) standing on true
 where case
     when i.step > 0 then true
     when i.gone then told.observation_id is not null and not told.gone
@@ -175,9 +217,10 @@ where case
 -- Every version, kept for good.
 insert into caudal.observation
     (space_id, observation_id, source_account_id, provider_id, version, run_id, gone, status, amount, currency,
-    booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw)
+    booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw, replaces)
 select %(space_id)s, observation_id, source_account_id, provider_id, version, %(run_id)s, gone, status, amount,
-    currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw
+    currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw,
+    replaces
 from resolved
 order by ord
 
@@ -186,15 +229,16 @@ order by ord
 -- What that does to the account's days is added up and moves with it.
 with written as (
     insert into caudal.transaction as t
-        (space_id, transaction_id, account_id, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
-        occurred_at, description, counterparty, reference, gone_at)
-    select %(space_id)s, transaction_id, account_id, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
-        occurred_at, description, counterparty, reference, case when gone then now() end
+        (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, entered_on, value_on,
+        authorized_on, occurred_at, description, counterparty, reference, gone_at)
+    select distinct on (transaction_id) %(space_id)s, transaction_id, account_id, observation_id, status, amount,
+        currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
+        case when gone then now() end
     from resolved
     where final
-    order by ord
+    order by transaction_id, ord desc
     on conflict on constraint transaction_pk do update set
-        status = excluded.status, amount = excluded.amount, currency = excluded.currency,
+        follows = excluded.follows, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
         booked_on = excluded.booked_on, entered_on = excluded.entered_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
         occurred_at = excluded.occurred_at, description = excluded.description,
         counterparty = excluded.counterparty, reference = excluded.reference, gone_at = excluded.gone_at,
@@ -228,13 +272,45 @@ insert into caudal.observation_link (space_id, observation_id, transaction_id, r
 select %(space_id)s, observation_id, transaction_id, rule from resolved order by ord
 
 -- name: insert_balances
--- Figures the source reported; one told before is not told again.
+-- Figures the source reported; one told before is not told again. A snapshot is told with what it counts: the
+-- movements of its day and later ones that the ledger holds at this moment.
 insert into caudal.balance
-    (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at)
-select %(space_id)s, source_account_id, %(run_id)s, kind, as_of, amount, currency, firm, told_at
-from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, kind text, as_of date, amount numeric,
-    currency text, firm boolean, told_at timestamptz)
+    (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, held_since)
+select %(space_id)s, row.source_account_id, %(run_id)s, row.kind, row.as_of, row.amount, row.currency, row.firm,
+    row.told_at,
+    case when row.kind = 'booked' and not row.firm then (
+        select coalesce(sum(d.booked), 0) from caudal.account_day d
+        where d.space_id = %(space_id)s and d.account_id = row.account_id and d.currency = row.currency
+            and d.day >= row.as_of)
+    end
+from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, kind text, as_of date,
+    amount numeric, currency text, firm boolean, told_at timestamptz)
 on conflict on constraint balance_told_unique do nothing
+
+-- name: insert_holdings
+-- Positions, in place of those told of the same day before.
+with told as (
+    select * from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, as_of date, asset text,
+        quantity numeric, currency text, name text, kind text, price numeric, value numeric, cost numeric)
+), dated as (
+    update caudal.source_account s set holdings_as_of = days.as_of
+    from jsonb_to_recordset(%(days)s) as days (source_account_id uuid, as_of date)
+    where s.space_id = %(space_id)s and s.source_account_id = days.source_account_id
+        and (s.holdings_as_of is null or s.holdings_as_of <= days.as_of)
+), cleared as (
+    delete from caudal.holding h
+    using jsonb_to_recordset(%(days)s) as days (source_account_id uuid, as_of date)
+    where h.space_id = %(space_id)s and h.source_account_id = days.source_account_id and h.as_of = days.as_of
+        and not exists (select from told
+            where told.source_account_id = h.source_account_id and told.as_of = h.as_of and told.asset = h.asset)
+)
+insert into caudal.holding (space_id, source_account_id, as_of, asset, run_id, quantity, currency, name, kind, price,
+    value, cost)
+select %(space_id)s, source_account_id, as_of, asset, %(run_id)s, quantity, currency, name, kind, price, value, cost
+from told
+on conflict on constraint holding_pk do update set
+    run_id = excluded.run_id, quantity = excluded.quantity, currency = excluded.currency, name = excluded.name,
+    kind = excluded.kind, price = excluded.price, value = excluded.value, cost = excluded.cost
 
 -- name: insert_coverage
 -- The windows this page completes.
@@ -252,10 +328,69 @@ from jsonb_to_recordset(%(rows)s) as row (place text, why text, raw text)
 on conflict on constraint quarantine_fingerprint_unique do nothing
 
 -- name: move_cursor
--- Where this stream of the connection now stands.
-insert into caudal.cursor (space_id, connection_id, stream, value)
-values (%(space_id)s, %(connection_id)s, %(stream)s, %(value)s)
-on conflict on constraint cursor_pk do update set value = excluded.value, updated_at = now()
+-- Where this stream of the connection now stands, and whether its source may call it back from there. At rest, what
+-- was being pulled anew has been told to its end.
+insert into caudal.cursor (space_id, connection_id, stream, value, rested_at)
+values (%(space_id)s, %(connection_id)s, %(stream)s, %(value)s, case when %(at_rest)s then now() end)
+on conflict on constraint cursor_pk do update set
+    value = excluded.value, updated_at = now(), rested_at = coalesce(excluded.rested_at, cursor.rested_at),
+    sweep = case when %(at_rest)s then 'none' else cursor.sweep end
+
+-- name: restart_cursor
+-- The source wants the stream to be pulled anew from here. Twice in a row, the wider comparison stands.
+insert into caudal.cursor (space_id, connection_id, stream, value, sweep)
+values (%(space_id)s, %(connection_id)s, %(stream)s, %(value)s, %(sweep)s)
+on conflict on constraint cursor_pk do update set
+    value = excluded.value, updated_at = now(),
+    sweep = case when cursor.sweep = 'all' then 'all' else excluded.sweep end
+
+-- name: forget_told_again
+-- What was told since the last time the stream was pulled anew.
+delete from caudal.told_again
+where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
+
+-- name: note_told_again
+-- While a stream is pulled anew: what this page told.
+insert into caudal.told_again (space_id, connection_id, stream, source_account_id, provider_id, booked_on)
+select distinct on (source_account_id, provider_id) %(space_id)s, %(connection_id)s, %(stream)s, source_account_id,
+    provider_id, booked_on
+from incoming
+where not gone
+order by source_account_id, provider_id, ord desc
+on conflict on constraint told_again_pk do nothing
+
+-- name: sweep
+-- A stream has been pulled anew to its end. What had been told since it last rested (or, from the beginning: of the
+-- days told again) and was not told again: the source holds it no more. It joins the page's incoming as gone.
+insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
+    kin, superseded, step, final, gone, replaces, raw, rule)
+select (select coalesce(max(ord), 0) from incoming) + row_number() over (), s.source_account_id, s.account_id, uuidv7(),
+    uuidv7(), live.provider_id, '', '', false, 0, true, true, '', '', 'not_told_again'
+from caudal.source_account s
+left join lateral (
+    select min(a.booked_on) as first_on
+    from caudal.told_again a
+    where a.space_id = s.space_id and a.connection_id = s.connection_id and a.stream = %(stream)s
+        and a.source_account_id = s.source_account_id
+) again on true
+join lateral (
+    select distinct on (o.provider_id) o.provider_id, o.gone, o.status, o.booked_on, o.seen_at
+    from caudal.observation o
+    where o.space_id = s.space_id and o.source_account_id = s.source_account_id
+    order by o.provider_id, o.version desc
+) live on not live.gone
+where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
+    and case
+        when %(rested_at)s::timestamptz is null or live.seen_at > %(rested_at)s then true
+        else %(sweep)s = 'all' and (live.status = 'pending' or live.booked_on >= again.first_on)
+    end
+    and not exists (
+        select from caudal.told_again a
+        where a.space_id = s.space_id and a.connection_id = s.connection_id and a.stream = %(stream)s
+            and a.source_account_id = s.source_account_id and a.provider_id = live.provider_id)
+    and not exists (
+        select from incoming i
+        where i.source_account_id = s.source_account_id and i.provider_id = live.provider_id)
 
 -- name: count_page
 -- The run's record of this page; returns what the page did.

@@ -28,6 +28,59 @@ values (%(space_id)s, %(provider)s, %(label)s, %(state)s)
 on conflict on constraint connection_label_unique do nothing
 returning connection_id, state
 
+-- name: insert_linked_connection
+-- A new connection to an institution. Its label is free: the caller holds the space's labels (lock_connections).
+insert into caudal.connection (space_id, connection_id, provider, label, state, reference, institution_id)
+values (%(space_id)s, %(connection_id)s, %(provider)s, %(label)s, %(state)s, %(reference)s, %(institution_id)s)
+
+-- name: lock_connections
+-- One linker at a time in a space, so that labels stay apart. 20261 is Caudal's lock class for it.
+select pg_advisory_xact_lock(20261, hashtext(%(space_id)s::text))
+
+-- name: upsert_institution
+-- An institution, known to the space by its provider's id of it.
+insert into caudal.institution (space_id, reference, name, country)
+values (%(space_id)s, %(reference)s, %(name)s, %(country)s)
+on conflict on constraint institution_reference_unique do update set
+    name = excluded.name, country = coalesce(excluded.country, institution.country)
+returning institution_id
+
+-- name: list_connections
+-- Connections with their institution, their accounts and their last run.
+select c.connection_id, c.provider, c.label, c.state, c.state_reason, c.state_action, c.reference,
+    i.reference as institution_reference, coalesce(i.name, '') as institution, c.created_at,
+    coalesce(told.accounts, 0) as accounts, last.started_at as last_run_at, last.outcome as last_outcome,
+    last.error as last_error
+from caudal.connection c
+left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
+left join lateral (
+    select count(*) filter (where s.gone_at is null) as accounts
+    from caudal.source_account s
+    where s.space_id = c.space_id and s.connection_id = c.connection_id
+) told on true
+left join lateral (
+    select r.started_at, r.outcome, r.error
+    from caudal.run r
+    where r.space_id = c.space_id and r.connection_id = c.connection_id
+    order by r.started_at desc
+    limit 1
+) last on true
+where c.space_id = %(space_id)s
+order by c.created_at, c.connection_id
+
+-- name: shown_accounts
+-- What each connection shows, as a person linking again would see it.
+select s.connection_id, s.name, s.mask, s.persistent_id
+from caudal.source_account s
+where s.space_id = %(space_id)s and s.gone_at is null
+
+-- name: change_state
+-- What has become of a connection. One that was revoked stays so.
+update caudal.connection set state = %(state)s, state_reason = %(reason)s, state_action = %(action)s,
+    updated_at = now()
+where space_id = %(space_id)s and connection_id = %(connection_id)s and state <> 'revoked'
+    and (state, state_reason, state_action) is distinct from (%(state)s, %(reason)s, %(action)s)
+
 -- name: find_account
 -- Accounts by id or by name.
 select account_id, name, kind, currency from caudal.account

@@ -1,0 +1,19 @@
+-- Back to statement files alone: the ledger stays; positions and what live connections need is lost.
+
+set local role caudal_owner;
+
+drop table caudal.holding, caudal.told_again;
+alter table caudal.source_account drop column holdings_as_of, drop column mask, drop column persistent_id;
+alter table caudal.balance no force row level security;
+delete from caudal.balance where kind = 'value';
+alter table caudal.balance force row level security;
+alter table caudal.balance
+    drop column held_since,
+    drop constraint balance_kind_check,
+    add constraint balance_kind_check check (kind in ('booked', 'available', 'limit'));
+alter table caudal.transaction drop column follows;
+alter table caudal.observation drop column replaces;
+alter table caudal.cursor drop column sweep, drop column rested_at;
+alter table caudal.connection drop column reference, drop column state_reason, drop column state_action;
+
+reset role;
