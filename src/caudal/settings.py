@@ -1,12 +1,14 @@
-"""Every bound Caudal has, in one place, with its unit in its name and its default beside it.
+"""Every bound and every choice Caudal has, in one place, with its unit in its name and its default beside it.
 
-Each field is read from the environment variable ``CAUDAL_<FIELD IN CAPITALS>`` (and ``DATABASE_URL``, by custom).
+Each field is read from an environment variable of its own: ``CAUDAL_`` and its name in capitals (``DATABASE_URL`` by
+custom without it); a field of a group has the group's prefix in between (``CAUDAL_HTTP_CONNECT_SECONDS_MAX``).
+A secret may lie in a file instead: ``CAUDAL_PLAID_SECRET_FILE`` names it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import platformdirs
@@ -31,6 +33,72 @@ class FileBounds(msgspec.Struct, frozen=True):
     """Records that may fail to be read before the file is refused as a whole."""
 
 
+class HttpBounds(msgspec.Struct, frozen=True):
+    """What one call to a provider may cost."""
+
+    connect_seconds_max: Count = 10
+    """Name look-up, TCP and TLS together."""
+    read_seconds_max: Count = 60
+    """Silence in the middle of an answer; also the wait for a free connection. Plaid's first sync of an Item takes
+    up to 8 times a usual one (Plaid docs, Transactions), so a minute is the least."""
+    total_seconds_max: Count = 90
+    """One call from start to end: its waits, its retries, its last byte."""
+    body_bytes_max: Count = 32 * 1024**2
+    """One answer's body, on the wire and unpacked."""
+    connections_max: Count = 32
+    idle_seconds_max: Count = 15
+    """How long an unused connection is kept. Shorter than any provider's own limit: a connection the other side
+    is about to close costs a call that can't be repeated."""
+    retries_max: Count = 3
+    """Attempts after the first."""
+    backoff_ms_first: Count = 500
+    """Before retry n we wait a random part (full jitter) of this, doubled n-1 times."""
+    backoff_seconds_max: Count = 30
+    retry_after_seconds_max: Count = 5
+    """The longest wait a provider may ask for that is sat out inside a call; a longer one is the engine's."""
+    limited_seconds_default: Count = 60
+    """How long to keep away when a provider says "too often" and not for how long (Plaid never says), before
+    up to a quarter of jitter is added. Budgets are per minute, so it is one."""
+    budget_seconds_max: Count = 5
+    """The longest wait for a turn within our own budget that is sat out inside a call."""
+    breaker_failures_max: Count = 5
+    """Failures in a row after which nothing is sent for a while."""
+    breaker_open_seconds: Count = 60
+    breakers_max: Count = 10_000
+    """Failing institutions remembered; beyond that the one that failed longest ago is forgotten."""
+
+
+class RunBounds(msgspec.Struct, frozen=True):
+    """How long a run puts up with a source that keeps calling it back (CursorInvalid)."""
+
+    restarts_max: Count = 5
+    """Restarts in one run from the cursor the source names; then the stream is pulled anew from its beginning, once
+    with as many restarts, and then the source counts as unavailable."""
+    restart_wait_ms: Count = 500
+    """Before the first restart; twice as long before each further one."""
+
+
+class PlaidSettings(msgspec.Struct, frozen=True):
+    """The operator's account at Plaid. `url`: elsewhere than Plaid's own host, for the sandbox on this machine."""
+
+    client_id: str = ""
+    secret: str = ""
+    environment: str = "production"
+    """``production`` or ``sandbox``. Plaid has had no development environment since 2024."""
+    url: str = ""
+    webhook_url: str = ""
+    """Where Plaid may reach this installation; without it, syncs find everything a little later."""
+    country_codes: str = "US"
+    """Comma-separated ISO 3166-1 codes of the countries whose banks are offered."""
+
+    def __repr__(self) -> str:
+        state = "set" if self.secret else "not set"
+        return f"PlaidSettings(environment={self.environment!r}, url={self.url!r}, secret={state})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -42,11 +110,14 @@ class Settings(msgspec.Struct, frozen=True):
     connect_seconds_max: Count = 30
     server_start_seconds_max: Count = 60
     server_shared_memory_mib: Count = 64
-    file_bytes_max: Count = FileBounds().file_bytes_max
-    line_bytes_max: Count = FileBounds().line_bytes_max
-    record_bytes_max: Count = FileBounds().record_bytes_max
-    nesting_max: Count = FileBounds().nesting_max
-    unreadable_max: Count = FileBounds().unreadable_max
+    preparing_poll_ms: Count = 5_000
+    """How often a provider that is still preparing a new connection's history is asked again."""
+    preparing_seconds_max: Count = 600
+    """How long that goes on before the rest is left to the next sync."""
+    file_bounds: FileBounds = FileBounds()
+    http: HttpBounds = HttpBounds()
+    run: RunBounds = RunBounds()
+    plaid: PlaidSettings = PlaidSettings()
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
@@ -59,31 +130,45 @@ class Settings(msgspec.Struct, frozen=True):
         """The folder that holds everything Caudal keeps on this machine."""
         return Path(self.home) if self.home else Path(platformdirs.user_data_dir("caudal"))
 
-    @property
-    def file_bounds(self) -> FileBounds:
-        """The bounds on reading one statement file."""
-        return FileBounds(
-            file_bytes_max=self.file_bytes_max,
-            line_bytes_max=self.line_bytes_max,
-            record_bytes_max=self.record_bytes_max,
-            nesting_max=self.nesting_max,
-            unreadable_max=self.unreadable_max,
-        )
+
+_PREFIXES: Final = {"file_bounds": "", "http": "HTTP_", "run": "RUN_", "plaid": "PLAID_"}
+"""Group → what its variables begin with, after ``CAUDAL_``."""
+
+_SECRETS: Final = {"CAUDAL_PLAID_SECRET"}
+"""May be given as a file's name, in ``…_FILE``."""
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment. Raises ConfigError naming the variable that can't be read."""
-    given = {
-        field: environ[variable]
-        for field in Settings.__struct_fields__
-        if environ.get(variable := _variable(field))
-    }
+    given: dict[str, Any] = {}
+    for path, variable in variables():
+        if value := _value(environ, variable):
+            group, _, field = path.rpartition(".")
+            (given.setdefault(group, {}) if group else given)[field] = value
     try:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
-        field = str(error).rpartition("$.")[2].rstrip("`")
-        raise ConfigError(f"{_variable(field)}: {error}") from None
+        path = str(error).rpartition("$.")[2].rstrip("`")
+        raise ConfigError(f"{dict(variables())[path]}: {error}") from None
 
 
-def _variable(field: str) -> str:
-    return "DATABASE_URL" if field == "database_url" else f"CAUDAL_{field.upper()}"
+def variables() -> Iterator[tuple[str, str]]:
+    """(field, its environment variable), a group's field as ``group.field``."""
+    for field in Settings.__struct_fields__:
+        if field not in _PREFIXES:
+            yield field, "DATABASE_URL" if field == "database_url" else f"CAUDAL_{field.upper()}"
+            continue
+        for inner in getattr(Settings(), field).__struct_fields__:
+            yield f"{field}.{inner}", f"CAUDAL_{_PREFIXES[field]}{inner.upper()}"
+
+
+def _value(environ: Mapping[str, str], variable: str) -> str:
+    given, elsewhere = environ.get(variable, ""), environ.get(f"{variable}_FILE", "")
+    if variable not in _SECRETS or not elsewhere:
+        return given
+    if given:
+        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one")
+    try:
+        return Path(elsewhere).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{variable}_FILE: can't be read ({type(error).__name__})") from None

@@ -1,28 +1,44 @@
 """Settings: every bound has a default, a name in the environment, and an error that names it."""
 
+from pathlib import Path
+
 import pytest
 from rich.pretty import pretty_repr
 
 from caudal.model.errors import ConfigError
-from caudal.settings import FileBounds, Settings, load
+from caudal.settings import Settings, load, variables
 
-BOUNDS = [field for field in Settings.__struct_fields__ if field not in {"home", "database_url"}]
+VARIABLES = dict(variables())
 
 
-def variable(field: str) -> str:
-    return f"CAUDAL_{field.upper()}"
+def at(settings: Settings, path: str) -> object:
+    """The value of a field, or of a group's field."""
+    for part in path.split("."):
+        settings = getattr(settings, part)
+    return settings
+
+
+BOUNDS = [path for path in VARIABLES if isinstance(at(Settings(), path), int)]
+
+
+def variable(path: str) -> str:
+    return VARIABLES[path]
 
 
 def test_nothing_needs_to_be_set() -> None:
     assert load({}) == Settings()
-    assert all(getattr(Settings(), field) >= 1 for field in BOUNDS)
+    assert len(BOUNDS) > 25
+    for bound in BOUNDS:
+        value = at(Settings(), bound)
+        assert isinstance(value, int)
+        assert value >= 1
 
 
 @pytest.mark.parametrize("field", BOUNDS)
 def test_each_bound_is_read_from_its_own_variable(field: str) -> None:
     loaded = load({variable(field): "7"})
-    assert getattr(loaded, field) == 7
-    assert [other for other in BOUNDS if getattr(loaded, other) != getattr(Settings(), other)] == [field]
+    assert at(loaded, field) == 7
+    assert [other for other in BOUNDS if at(loaded, other) != at(Settings(), other)] == [field]
 
 
 @pytest.mark.parametrize("field", BOUNDS)
@@ -70,10 +86,27 @@ def test_a_bad_value_beside_it_does_not_show_the_database_s_address() -> None:
     assert "CANARY" not in str(refused.value)
 
 
-@pytest.mark.parametrize("field", FileBounds.__struct_fields__)
-def test_every_bound_on_a_file_can_be_set_and_has_one_default(field: str) -> None:
-    assert Settings().file_bounds == FileBounds()
-    assert getattr(load({variable(field): "7"}).file_bounds, field) == 7
+def test_variables_are_named_by_their_group() -> None:
+    assert VARIABLES["file_bounds.nesting_max"] == "CAUDAL_NESTING_MAX"
+    assert VARIABLES["http.read_seconds_max"] == "CAUDAL_HTTP_READ_SECONDS_MAX"
+    assert VARIABLES["plaid.client_id"] == "CAUDAL_PLAID_CLIENT_ID"
+    assert len(set(VARIABLES.values())) == len(VARIABLES)
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    kept = tmp_path / "secret"
+    kept.write_text("CANARY-plaid\n")
+    assert load({"CAUDAL_PLAID_SECRET_FILE": str(kept)}).plaid.secret == "CANARY-plaid"
+    with pytest.raises(ConfigError, match="keep one"):
+        load({"CAUDAL_PLAID_SECRET_FILE": str(kept), "CAUDAL_PLAID_SECRET": "x"})
+    with pytest.raises(ConfigError, match=r"^CAUDAL_PLAID_SECRET_FILE: "):
+        load({"CAUDAL_PLAID_SECRET_FILE": str(tmp_path / "nowhere")})
+
+
+def test_a_provider_s_secret_is_not_shown() -> None:
+    plaid = load({"CAUDAL_PLAID_SECRET": "CANARY", "CAUDAL_PLAID_CLIENT_ID": "us"}).plaid
+    for text in (repr(plaid), str(plaid), f"{[plaid]}", pretty_repr(plaid)):
+        assert "CANARY" not in text
 
 
 def test_settings_do_not_change_under_those_who_hold_them() -> None:

@@ -1,11 +1,13 @@
 """A connection's secrets: sealed on the way in, opened on the way to the provider, in no other form anywhere."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from caudal.hub import audit
 from caudal.hub.installation import Installation
 from caudal.model.errors import NotFound
 from caudal.store import secrets
+from caudal.store.database import Transaction
 from caudal.store.ids import new_id
 from caudal.vault import sealing
 
@@ -15,10 +17,22 @@ async def keep(
 ) -> None:
     """Seal `secret` as the connection's `field`, in place of the one before."""
     async with installation.store.transaction(space_id) as tx:
-        key = await secrets.latest_data_key(tx, space_id, connection_id)
-        if key is None:
-            key = sealing.new_data_key(installation.keyring, new_id(), space_id, connection_id)
-            await secrets.insert_data_key(tx, space_id, key)
+        await seal_in(tx, installation, space_id, connection_id, {field: secret})
+
+
+async def seal_in(
+    tx: Transaction,
+    installation: Installation,
+    space_id: UUID,
+    connection_id: UUID,
+    fields: Mapping[str, bytes],
+) -> None:
+    """Seal each of `fields`, in the caller's transaction: kept together with what it belongs to, or not at all."""
+    key = await secrets.latest_data_key(tx, space_id, connection_id)
+    if key is None:
+        key = sealing.new_data_key(installation.keyring, new_id(), space_id, connection_id)
+        await secrets.insert_data_key(tx, space_id, key)
+    for field, secret in sorted(fields.items()):
         sealed = sealing.seal(installation.keyring, key, space_id, field, secret)
         await secrets.put_credential(tx, space_id, field, key, sealed)
         await audit.record(
@@ -38,3 +52,13 @@ async def reveal(installation: Installation, space_id: UUID, connection_id: UUID
     if kept is None:
         raise NotFound(f"connection {connection_id} holds no {field}")
     return sealing.unseal(installation.keyring, kept.data_key, space_id, field, kept.sealed)
+
+
+async def reveal_all(installation: Installation, space_id: UUID, connection_id: UUID) -> dict[str, bytes]:
+    """Every secret of the connection, by field. Raises SealError where one does not open."""
+    async with installation.store.transaction(space_id) as tx:
+        kept = await secrets.credentials(tx, space_id, connection_id)
+    return {
+        each.field: sealing.unseal(installation.keyring, each.data_key, space_id, each.field, each.sealed)
+        for each in kept
+    }

@@ -149,6 +149,11 @@ def json_rows(rows: Sequence[dict[str, object]]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
+def storable(text: str) -> str:
+    """PostgreSQL's text can't hold U+0000: shown as its symbol (U+2400), so that what is kept says it was there."""
+    return text.replace("\0", "\u2400") if "\0" in text else text
+
+
 def _text(query: str) -> bytes:
     return load()[query].encode()
 

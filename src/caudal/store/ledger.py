@@ -55,6 +55,16 @@ class TransactionRow(msgspec.Struct, frozen=True):
     value_on: date | None
 
 
+class SourceCount(msgspec.Struct, frozen=True):
+    """`count` live transactions alike, told by one source account; of an account without any, one empty row."""
+
+    source_account: str
+    status: str | None
+    booked_on: date | None
+    amount: Decimal | None
+    count: int
+
+
 class ObservationRow(msgspec.Struct, frozen=True):
     """One version of what one source told."""
 
@@ -134,6 +144,10 @@ class DaySum(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
+class _Due(msgspec.Struct, frozen=True):
+    account_id: UUID
+
+
 class AccountCurrency(msgspec.Struct, frozen=True):
     """An account with a currency it holds."""
 
@@ -168,6 +182,11 @@ async def transactions(tx: Transaction, space_id: UUID, which: Filter) -> list[T
         search=pattern,
         limit=which.limit,
     )
+
+
+async def by_source(tx: Transaction, space_id: UUID, provider: str) -> list[SourceCount]:
+    """How often the ledger holds what, by the source account of this provider that tells of it."""
+    return await tx.all("ledger_by_source", SourceCount, space_id=space_id, provider=provider)
 
 
 async def find_transactions(tx: Transaction, space_id: UUID, prefix: str) -> list[TransactionRow]:
@@ -208,6 +227,13 @@ async def evidence(tx: Transaction, space_id: UUID, account_ids: Sequence[UUID])
 async def daily_sums(tx: Transaction, space_id: UUID, account_ids: Sequence[UUID]) -> list[DaySum]:
     """What the ledger holds as booked on each day, by account, currency and day."""
     return await tx.all("daily_sums", DaySum, space_id=space_id, accounts=account_ids)
+
+
+async def proofs_due(tx: Transaction, space_id: UUID, connection_id: UUID) -> list[UUID]:
+    """The connection's accounts that something was written to since their proof was last concluded: by this run, or
+    by one that a crash cut off."""
+    rows = await tx.all("proofs_due", _Due, space_id=space_id, connection_id=connection_id)
+    return [row.account_id for row in rows]
 
 
 async def replace_proofs(

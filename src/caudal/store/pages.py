@@ -4,8 +4,6 @@ A page costs the same number of statements whatever its size: copied once into a
 the latest versions of its chains, written by set statements (DESIGN §6). Applying it again changes nothing.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -26,8 +24,9 @@ from caudal.model.changes import (
     Unreadable,
 )
 from caudal.model.errors import ConflictError, NotFound, Revoked
-from caudal.store.database import Transaction, json_rows
-from caudal.store.ids import new_id, new_ids
+from caudal.store.database import Transaction, json_rows, storable
+from caudal.store.ids import new_id
+from caudal.store.incoming import copy_text, families
 from caudal.store.spaces import free_name
 
 
@@ -86,6 +85,10 @@ class _Account(msgspec.Struct, frozen=True):
     name: str
 
 
+class _Swept(msgspec.Struct, frozen=True):
+    account_id: UUID
+
+
 class _Outcome(msgspec.Struct, frozen=True):
     created: int
     changed: int
@@ -98,6 +101,7 @@ class StagedPage(msgspec.Struct, frozen=True):
     page: Page
     accounts: Mapping[SourceRef, _SourceAccount]
     told: int
+    families: bool
     sweep: str
     rested_at: datetime | None
 
@@ -121,8 +125,12 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedP
         raise Revoked(f"connection {target.connection_id} was revoked; nothing more is written to it")
     accounts = await _see_accounts(tx, target, page.changes)
     told = [change for change in page.changes if isinstance(change, TransactionSeen | TransactionGone)]
-    await tx.copy("copy_incoming", _copy_text(told, accounts))
-    return StagedPage(page, accounts, len(told), held.sweep, held.rested_at)
+    kin = families(told)
+    ids = {
+        ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
+    }
+    await tx.copy("copy_incoming", copy_text(told, ids, kin))
+    return StagedPage(page, accounts, len(told), bool(kin), held.sweep, held.rested_at)
 
 
 async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
@@ -132,13 +140,17 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     run = {**space, "run_id": target.run_id}
     scope = {**space, "connection_id": target.connection_id}
     await tx.run("choose_ids", **space)
-    told = staged.told
+    told, touched = staged.told, {accounts[ref].account_id for ref in _refs(page)}
     if staged.sweep != "none":
-        told += await _sweep(tx, target, staged)
+        swept = await _sweep(tx, target, staged)
+        told, touched = told + len(swept), touched | {row.account_id for row in swept}
     await tx.run("resolve", **space)
+    if staged.families:
+        await tx.run("unite_families")
     await tx.run("insert_observations", **run)
-    await tx.run("upsert_transactions", **space)
+    await tx.run("insert_transactions", **space)
     await tx.run("insert_links", **space)
+    await tx.run("restate_transactions", **space)
     await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
     holdings, days = _holding_rows(page.changes, accounts)
     await tx.run("insert_holdings", **run, rows=holdings, days=days)
@@ -146,6 +158,7 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     rows = _quarantine_rows(page.unreadable)
     await tx.run("insert_quarantine", **scope, run_id=target.run_id, subject=target.subject, rows=rows)
     await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
+    await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     unreadable = len(page.unreadable)
     done = await tx.first("count_page", _Outcome, **run, seen=told, quarantined=unreadable)
     if done is None:
@@ -156,7 +169,7 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
         changed=done.changed,
         gone=done.gone,
         quarantined=unreadable,
-        accounts=frozenset(accounts[ref].account_id for ref in _refs(page)),
+        accounts=frozenset(touched),
     )
 
 
@@ -170,13 +183,13 @@ async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
     await tx.run("forget_told_again", **scope)
 
 
-async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> int:
+async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> list[_Swept]:
     """A page of a stream that is pulled anew: note what it tells; at its end add what isn't told any more, as gone."""
     scope = {"space_id": target.space_id, "connection_id": target.connection_id, "stream": target.stream}
     await tx.run("note_told_again", **scope)
     if not staged.page.at_rest:
-        return 0
-    gone = await tx.run("sweep", **scope, rested_at=staged.rested_at, sweep=staged.sweep)
+        return []
+    gone = await tx.all("sweep", _Swept, **scope, rested_at=staged.rested_at, sweep=staged.sweep)
     await tx.run("forget_told_again", **scope)
     return gone
 
@@ -234,148 +247,6 @@ def _name_of(account: AccountSeen) -> str:
     return account.name or account.iban or account.number or account.ref
 
 
-class _Step(msgspec.Struct, frozen=True):
-    """One of several changes a page tells of one id: its place in their order, and the transaction they share."""
-
-    told: TransactionSeen | None
-    """What is told; for a TransactionGone what stood before it on the page, None where nothing did."""
-    step: int
-    final: bool
-    transaction_id: str
-
-
-def _copy_text(
-    changes: Sequence[TransactionSeen | TransactionGone], accounts: Mapping[SourceRef, _SourceAccount]
-) -> str:
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\n").writerow
-    ids = {
-        ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
-    }
-    repeats, kinships = _repeats(changes), _kinships(changes)
-    fresh = new_ids(2 * len(changes))
-    for place, (change, own_id, observation_id) in enumerate(zip(changes, fresh, fresh, strict=True)):
-        told = change if type(change) is TransactionSeen else None
-        gone = told is None
-        step, final, transaction_id = 0, True, own_id
-        if place in repeats:
-            repeat = repeats[place]
-            if repeat is None:
-                continue
-            told, step, final, transaction_id = repeat.told, repeat.step, repeat.final, repeat.transaction_id
-        kin, superseded = "", False
-        if kinships and (kinship := kinships.get((change.ref, change.id))):
-            kin, superseded, transaction_id = kinship.kin, kinship.superseded, kinship.transaction_id
-        key = (place, *ids[change.ref], transaction_id, observation_id, change.id)
-        if told is None:
-            write((*key, "", kin, superseded, step, final, gone, *[""] * 13, "provider_id"))
-            continue
-        money = told.money
-        write(
-            (
-                *key,
-                told.fallback_id,
-                kin,
-                superseded,
-                step,
-                final,
-                gone,
-                told.status,
-                money.amount,
-                money.currency,
-                told.booked_on,
-                told.entered_on,
-                told.value_on,
-                told.authorized_on,
-                told.occurred_at,
-                told.description,
-                told.counterparty,
-                told.reference,
-                told.raw,
-                told.replaces,
-                told.rule,
-            )
-        )
-    return _storable(text.getvalue())
-
-
-class _Kinship(msgspec.Struct, frozen=True):
-    """A chain that replaces another, or that another chain of the same page replaces (`superseded`)."""
-
-    kin: str
-    superseded: bool
-    transaction_id: str
-
-
-def _kinships(
-    changes: Sequence[TransactionSeen | TransactionGone],
-) -> dict[tuple[SourceRef, str], _Kinship]:
-    """(account, id) → kinship, for the chains of a page that have any. Chains that replace one another on the page
-    are of one transaction: the first of them is the kin of those after it, the last the kin of the first.
-
-    Where two records claim the place of one, the first has it; the other is a movement of its own.
-    """
-    heirs: dict[tuple[SourceRef, str], str] = {}
-    for change in changes:
-        if type(change) is TransactionSeen and change.replaces and change.replaces != change.id:
-            heirs.setdefault((change.ref, change.replaces), change.id)
-    if not heirs:
-        return {}
-    told = {(change.ref, change.id) for change in changes}
-    kinships: dict[tuple[SourceRef, str], _Kinship] = {}
-    replacing = {(ref, heir) for (ref, _), heir in heirs.items()}
-    for ref, first in [key for key in heirs if key not in replacing]:
-        line = [first]
-        while (heir := heirs.get((ref, line[-1]))) is not None and heir not in line:
-            line.append(heir)
-        transaction_id = str(new_id())
-        for id_ in line:
-            kin = line[-1] if id_ == first else first
-            if (ref, id_) in told:
-                kinships[ref, id_] = _Kinship(kin, id_ != line[-1], transaction_id)
-    return kinships
-
-
-def _repeats(changes: Sequence[TransactionSeen | TransactionGone]) -> dict[int, _Step | None]:
-    """Place → its step, for ids told more than once; None where it only says again what was just said.
-
-    Almost always every id of a page stands once; a source that tells of one twice tells two versions of it.
-    """
-    chains: dict[tuple[SourceRef, str], list[int]] = {}
-    for place, change in enumerate(changes):
-        chains.setdefault((change.ref, change.id), []).append(place)
-    repeats: dict[int, _Step | None] = {}
-    if len(chains) == len(changes):
-        return repeats
-    for places in chains.values():
-        if len(places) > 1:
-            repeats |= _steps(changes, places)
-    return repeats
-
-
-def _steps(
-    changes: Sequence[TransactionSeen | TransactionGone], places: list[int]
-) -> dict[int, _Step | None]:
-    news = [places[0]]
-    for place in places[1:]:
-        if not _says_the_same(changes[place], changes[news[-1]]):
-            news.append(place)
-    steps: dict[int, _Step | None] = dict.fromkeys(places)
-    transaction_id = str(new_id())
-    standing: TransactionSeen | None = None
-    for step, place in enumerate(news):
-        change = changes[place]
-        standing = change if isinstance(change, TransactionSeen) else standing
-        steps[place] = _Step(standing, step, place == news[-1], transaction_id)
-    return steps
-
-
-def _says_the_same(one: TransactionSeen | TransactionGone, other: TransactionSeen | TransactionGone) -> bool:
-    if isinstance(one, TransactionSeen) and isinstance(other, TransactionSeen):
-        return msgspec.structs.replace(one, raw=other.raw) == other
-    return type(one) is type(other)
-
-
 def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _SourceAccount]) -> str:
     return json_rows(
         [
@@ -414,7 +285,7 @@ def _holding_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _Sourc
 def _quarantine_rows(items: Iterable[Unreadable]) -> str:
     return json_rows(
         [
-            {"place": _storable(item.where), "why": _storable(item.why), "raw": _storable(item.raw)}
+            {"place": storable(item.where), "why": storable(item.why), "raw": storable(item.raw)}
             for item in items
         ]
     )
@@ -431,8 +302,3 @@ def _window_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> st
             for window in page.windows
         ]
     )
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text can't hold U+0000: shown as its symbol (U+2400), so that what is kept says it was there."""
-    return text.replace("\0", "\u2400") if "\0" in text else text

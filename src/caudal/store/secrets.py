@@ -25,6 +25,12 @@ class SealedCredential(msgspec.Struct, frozen=True):
         return DataKey(self.data_key_id, self.connection_id, self.wrapping_key, self.wrapped)
 
 
+class SealedField(SealedCredential, frozen=True, kw_only=True):
+    """A sealed secret, with the name of the field it is."""
+
+    field: str
+
+
 class AuditEntry(msgspec.Struct, frozen=True):
     """One entry of a space's audit trail."""
 
@@ -76,6 +82,17 @@ async def credential(
     return await tx.first(
         "read_credential", SealedCredential, space_id=space_id, connection_id=connection_id, field=field
     )
+
+
+async def credentials(tx: Transaction, space_id: UUID, connection_id: UUID) -> list[SealedField]:
+    """Every sealed secret of the connection."""
+    return await tx.all("read_credentials", SealedField, space_id=space_id, connection_id=connection_id)
+
+
+async def shred(tx: Transaction, space_id: UUID, connection_id: UUID) -> None:
+    """Take away the connection's secrets and the keys that opened them, for good."""
+    await tx.run("delete_credentials", space_id=space_id, connection_id=connection_id)
+    await tx.run("delete_data_keys", space_id=space_id, connection_id=connection_id)
 
 
 async def data_keys_to_rewrap(

@@ -177,9 +177,13 @@ async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccou
     return found[0] if found else None
 
 
-async def start_run(tx: Transaction, space_id: UUID, connection_id: UUID, subject: str) -> UUID:
-    """A run begins; `subject` says in words what it pulls."""
-    run = await tx.first("start_run", _RunId, space_id=space_id, connection_id=connection_id, subject=subject)
+async def start_run(
+    tx: Transaction, space_id: UUID, connection_id: UUID, *, stream: str, subject: str
+) -> UUID:
+    """A run of one of the connection's streams begins; `subject` says in words what it pulls."""
+    run = await tx.first(
+        "start_run", _RunId, space_id=space_id, connection_id=connection_id, stream=stream, subject=subject
+    )
     if run is None:
         raise NotFound("the run just made can't be found")
     return run.run_id

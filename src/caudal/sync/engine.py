@@ -14,20 +14,11 @@ import msgspec
 
 from caudal.model.changes import Cursor, Page, SourceRef
 from caudal.model.errors import CaudalError, CursorInvalid, NeedsUser, NotReady, Revoked, Unavailable
-from caudal.store import spaces
+from caudal.settings import RunBounds
+from caudal.store import ledger, spaces
 from caudal.store.database import Store
 from caudal.store.pages import PageCounts, PageTarget, Route, restart, settle_page, stage_page
 from caudal.sync.proving import conclude_proofs
-
-
-class RunBounds(msgspec.Struct, frozen=True):
-    """How long a run puts up with a source that keeps calling it back (CursorInvalid)."""
-
-    restarts_max: int = 5
-    """Restarts in one run from the cursor the source names; then the stream is pulled anew from its beginning, once
-    with as many restarts, and then the source counts as unavailable."""
-    restart_wait_ms: int = 500
-    """Before the first restart; twice as long before each further one."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -87,7 +78,9 @@ async def run(
     """
     async with store.transaction(job.space_id) as tx:
         cursor = Cursor(await spaces.read_cursor(tx, job.space_id, job.connection_id, job.stream))
-        run_id = await spaces.start_run(tx, job.space_id, job.connection_id, job.subject)
+        run_id = await spaces.start_run(
+            tx, job.space_id, job.connection_id, stream=job.stream, subject=job.subject
+        )
     report = Report(run_id)
     target = PageTarget(job.space_id, job.connection_id, run_id, job.stream, job.subject, job.routes)
     try:
@@ -142,7 +135,7 @@ class _Puller(msgspec.Struct, frozen=True):
                 f"{invalid}; {bounds.restarts_max} times from there and {bounds.restarts_max} times from the "
                 "beginning: trying again later"
             ) from None
-        cursor = Cursor("" if self.report.restarts >= bounds.restarts_max else invalid.restart)
+        cursor = Cursor("" if self.report.restarts > bounds.restarts_max else invalid.restart)
         async with self.store.transaction(self.target.space_id) as tx:
             await restart(tx, self.target, cursor)
         turns = (self.report.restarts - 1) % bounds.restarts_max
@@ -191,7 +184,7 @@ async def _finish(store: Store, job: Job, report: Report, outcome: str, error: C
         (error.reason, error.action) if isinstance(error, NeedsUser) else (str(error) if error else "", "")
     )
     async with store.transaction(job.space_id) as tx:
-        await conclude_proofs(tx, job.space_id, sorted(report.accounts))
+        await conclude_proofs(tx, job.space_id, await ledger.proofs_due(tx, job.space_id, job.connection_id))
         await spaces.finish_run(tx, job.space_id, report.run_id, outcome, str(error) if error else None)
         if state is not None:
             await spaces.change_state(

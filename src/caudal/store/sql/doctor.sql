@@ -21,8 +21,8 @@ select
         where l.space_id = t.space_id and l.transaction_id = t.transaction_id)) as unfounded_transactions
 
 -- name: strayed_transactions
--- Transactions that do not say what the observation they follow says, or follow one that isn't the latest of its
--- chain, or isn't theirs: there must be none.
+-- Transactions that do not say what the observation they follow says, or follow one that isn't theirs, or isn't the
+-- latest of its chain that is: there must be none.
 select count(*) as strayed
 from caudal.transaction t
 left join caudal.observation o on o.space_id = t.space_id and o.observation_id = t.follows
@@ -31,8 +31,11 @@ where t.space_id = %(space_id)s and (
     (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
     is distinct from (o.amount, o.currency, o.booked_on, o.status, o.gone, l.transaction_id)
     or exists (select from caudal.observation later
+        join caudal.observation_link theirs
+            on theirs.space_id = later.space_id and theirs.observation_id = later.observation_id
         where later.space_id = o.space_id and later.source_account_id = o.source_account_id
-            and later.provider_id = o.provider_id and later.version > o.version))
+            and later.provider_id = o.provider_id and later.version > o.version
+            and theirs.transaction_id = t.transaction_id))
 
 -- name: strayed_days
 -- Days of accounts that do not add up from their transactions: there must be none.

@@ -24,6 +24,18 @@ left join lateral (
 where a.space_id = %(space_id)s and (%(account_id)s::uuid is null or a.account_id = %(account_id)s)
 order by a.name, currency
 
+-- name: ledger_by_source
+-- How often the ledger holds what, by the source account each transaction is told by; an account without any has one
+-- empty row.
+select s.reference as source_account, t.status, t.booked_on, t.amount, count(t.transaction_id) as count
+from caudal.source_account s
+join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+left join caudal.observation o on o.space_id = s.space_id and o.source_account_id = s.source_account_id
+left join caudal.transaction t
+    on t.space_id = o.space_id and t.follows = o.observation_id and t.gone_at is null
+where s.space_id = %(space_id)s and c.provider = %(provider)s and c.state <> 'revoked'
+group by s.reference, t.status, t.booked_on, t.amount
+
 -- name: latest_balances
 -- The latest booked balance each account's sources told.
 select distinct on (s.account_id, b.currency) s.account_id, b.currency, b.amount, b.as_of
@@ -98,8 +110,20 @@ order by account_id, currency, day
 select account_id, currency from caudal.account
 where space_id = %(space_id)s and account_id = any (%(accounts)s)
 
+-- name: proofs_due
+-- A connection's accounts whose verdict is to be drawn anew.
+select distinct s.account_id
+from caudal.source_account s
+join caudal.account a on a.space_id = s.space_id and a.account_id = s.account_id
+where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s and a.proof_due
+order by s.account_id
+
 -- name: clear_proofs
 -- Verdicts about to be drawn anew.
+with settled as (
+    update caudal.account set proof_due = false
+    where space_id = %(space_id)s and account_id = any (%(accounts)s)
+)
 delete from caudal.proof where space_id = %(space_id)s and account_id = any (%(accounts)s)
 
 -- name: insert_proofs

@@ -8,8 +8,8 @@ create temporary table if not exists incoming (
     observation_id uuid not null,
     provider_id text not null,
     fallback_id text not null,
-    kin text not null,
-    superseded boolean not null,
+    family uuid,
+    claims boolean not null,
     step integer not null,
     final boolean not null,
     gone boolean not null,
@@ -94,10 +94,10 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
 
 -- name: copy_incoming
 -- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
-copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, kin,
-    superseded, step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
+copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
+    family, claims, step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
     occurred_at, description, counterparty, reference, raw, replaces, rule)
-from stdin (format csv, force_not_null (provider_id, fallback_id, kin, description, counterparty, reference, raw, replaces))
+from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw, replaces))
 
 -- name: choose_ids
 -- Which of its two ids a movement goes by, where what the ledger holds decides it. An id that already stands for
@@ -136,24 +136,21 @@ where other.ord = incoming.ord
 -- name: resolve
 -- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.
 -- A first step that says what is known already is left out; later steps of a page are news by construction.
--- A chain's kin is the chain whose place it takes (or, where both stand on this page, that takes its place): both tell
--- of one transaction, unless another has taken that place already. `final`: a row that the transaction goes by after
--- this page. That is the chain it follows, or one that replaces it, or, where what it followed is gone, any that still
--- tells of it.
+-- A new chain is of the transaction whose record it replaces (`claims`), where nobody else has that place, or, still
+-- pending, of the one that has replaced it already; refused that place, it leaves its family on the page. One that was gone and comes back to find another in its place is
+-- a movement of its own.
 insert into resolved
-    (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, kin, superseded,
+    (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, family, claims,
     step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at,
     description, counterparty, reference, raw, replaces, rule, version, created)
 select i.ord, i.source_account_id, i.account_id,
-    coalesce(link.transaction_id, kin.transaction_id, i.transaction_id), i.observation_id,
-    i.provider_id, i.fallback_id, i.kin, i.superseded, i.step,
-    i.final and case
-        when i.superseded and (kin.transaction_id is null or link.transaction_id is null
-            or kin.transaction_id = link.transaction_id) then false
-        when told.observation_id is null then true
-        else standing.follows = told.observation_id or (standing.gone_at is not null and not i.gone)
-    end,
-    i.gone,
+    coalesce(link.transaction_id, replaced.transaction_id, heir.transaction_id, i.transaction_id), i.observation_id,
+    i.provider_id, i.fallback_id,
+    case when i.claims and told.observation_id is null and replaced.transaction_id is null and exists (
+        select from caudal.observation o where o.space_id = %(space_id)s
+            and o.source_account_id = i.source_account_id and o.provider_id = i.replaces)
+        then null else i.family end,
+    i.claims, i.step, i.final, i.gone,
     case when i.gone and i.step = 0 then told.status else i.status end,
     case when i.gone and i.step = 0 then told.amount else i.amount end,
     case when i.gone and i.step = 0 then told.currency else i.currency end,
@@ -165,9 +162,16 @@ select i.ord, i.source_account_id, i.account_id,
     case when i.gone and i.step = 0 then told.description else i.description end,
     case when i.gone and i.step = 0 then told.counterparty else i.counterparty end,
     case when i.gone and i.step = 0 then told.reference else i.reference end,
-    i.raw, i.replaces,
-    case when told.observation_id is null and kin.transaction_id is not null then 'replaces' else i.rule end,
-    coalesce(told.version, 0) + i.step + 1, told.observation_id is null and kin.transaction_id is null
+    i.raw,
+    case when i.gone and i.step = 0 then told.replaces else i.replaces end,
+    case
+        when told.observation_id is not null and link.transaction_id is null then 'came_back'
+        when replaced.transaction_id is not null then 'replaces'
+        when heir.transaction_id is not null then 'replaced'
+        else i.rule
+    end,
+    coalesce(told.version, 0) + i.step + 1,
+    coalesce(link.transaction_id, replaced.transaction_id, heir.transaction_id) is null
 from incoming i
 left join lateral (
     select o.*
@@ -181,28 +185,41 @@ left join lateral (
     select l.transaction_id
     from caudal.observation_link l
     where l.space_id = %(space_id)s and l.observation_id = told.observation_id
+        and not (told.gone and not i.gone and exists (
+            select from caudal.transaction t
+            join caudal.observation h on h.space_id = t.space_id and h.observation_id = t.follows
+            where t.space_id = %(space_id)s and t.transaction_id = l.transaction_id and t.gone_at is null
+                and h.provider_id not in (i.provider_id, i.replaces) and h.replaces <> i.provider_id))
     limit 1
 ) link on true
 left join lateral (
-    select t.transaction_id
-    from (
-        select o.observation_id
-        from caudal.observation o
-        where i.kin <> '' and o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
-            and o.provider_id = i.kin
-        order by o.version desc
-        limit 1
-    ) last
-    join caudal.observation_link l on l.space_id = %(space_id)s and l.observation_id = last.observation_id
-    join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = l.transaction_id
-    where t.follows = last.observation_id or t.gone_at is not null
-) kin on true
-left join lateral (
-    select t.follows, t.gone_at
-    from caudal.transaction t
-    where t.space_id = %(space_id)s and t.transaction_id = link.transaction_id
+    select l.transaction_id
+    from caudal.observation o
+    join caudal.observation_link l on l.space_id = o.space_id and l.observation_id = o.observation_id
+    where i.claims and told.observation_id is null and o.space_id = %(space_id)s
+        and o.source_account_id = i.source_account_id and o.provider_id = i.replaces
+        and not exists (
+            select from caudal.observation c
+            where c.space_id = %(space_id)s and c.source_account_id = i.source_account_id
+                and c.replaces <> '' and c.replaces = i.replaces and not c.gone
+                and not exists (select from caudal.observation later
+                    where later.space_id = c.space_id and later.source_account_id = c.source_account_id
+                        and later.provider_id = c.provider_id and later.version > c.version)
+                and not exists (select from incoming leaving
+                    where leaving.source_account_id = c.source_account_id
+                        and leaving.provider_id = c.provider_id and leaving.gone and leaving.final))
+    order by o.version desc
     limit 1
-) standing on true
+) replaced on true
+left join lateral (
+    select l.transaction_id
+    from caudal.observation c
+    join caudal.observation_link l on l.space_id = c.space_id and l.observation_id = c.observation_id
+    where told.observation_id is null and i.status = 'pending' and c.space_id = %(space_id)s
+        and c.source_account_id = i.source_account_id and c.replaces <> '' and c.replaces = i.provider_id
+    order by c.observation_id
+    limit 1
+) heir on true
 where case
     when i.step > 0 then true
     when i.gone then told.observation_id is not null and not told.gone
@@ -212,6 +229,17 @@ where case
         is distinct from (i.status, i.amount, i.currency, i.booked_on, i.value_on, i.authorized_on,
             i.occurred_at, i.description, i.counterparty, i.reference)
     end
+
+-- name: unite_families
+-- Chains that replace one another on this page are of one transaction: of the one that any of them is of already.
+update resolved r set transaction_id = known.transaction_id, created = false
+from (
+    select distinct on (family) family, transaction_id
+    from resolved
+    where family is not null and not created
+    order by family, ord desc
+) known
+where r.family = known.family and r.created
 
 -- name: insert_observations
 -- Every version, kept for good.
@@ -224,34 +252,22 @@ select %(space_id)s, observation_id, source_account_id, provider_id, version, %(
 from resolved
 order by ord
 
--- name: upsert_transactions
--- A chain seen for the first time founds a transaction; else the transaction follows the chain's latest version.
--- What that does to the account's days is added up and moves with it.
-with written as (
-    insert into caudal.transaction as t
+-- name: insert_transactions
+-- A chain seen for the first time founds a transaction. What that does to the account's days is added up and moves
+-- with it.
+with moved as (
+    insert into caudal.transaction
         (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, entered_on, value_on,
         authorized_on, occurred_at, description, counterparty, reference, gone_at)
     select distinct on (transaction_id) %(space_id)s, transaction_id, account_id, observation_id, status, amount,
         currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
         case when gone then now() end
     from resolved
-    where final
+    where created and final
     order by transaction_id, ord desc
-    on conflict on constraint transaction_pk do update set
-        follows = excluded.follows, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
-        booked_on = excluded.booked_on, entered_on = excluded.entered_on, value_on = excluded.value_on, authorized_on = excluded.authorized_on,
-        occurred_at = excluded.occurred_at, description = excluded.description,
-        counterparty = excluded.counterparty, reference = excluded.reference, gone_at = excluded.gone_at,
-        updated_at = now()
-    returning old.account_id as old_account_id, old.currency as old_currency,
-        coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
-        old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
-        new.amount, new.status, new.gone_at
-), moved as (
-    select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
-    union all
-    select old_account_id, old_currency, old_day, old_status, -old_amount, -1 from written
-    where old_account_id is not null and old_gone_at is null
+    returning account_id, currency, coalesce(entered_on, booked_on) as day, status,
+        case when gone_at is null then amount else 0 end as amount,
+        case when gone_at is null then 1 else 0 end as count
 )
 insert into caudal.account_day as d
     (space_id, account_id, currency, day, booked, booked_count, pending_count)
@@ -270,6 +286,54 @@ on conflict on constraint account_day_pk do update set
 -- Which observation tells of which transaction, and by what rule.
 insert into caudal.observation_link (space_id, observation_id, transaction_id, rule)
 select %(space_id)s, observation_id, transaction_id, rule from resolved order by ord
+
+-- name: restate_transactions
+-- Transactions that were known, or that several chains of this page tell of: each follows the latest version of a
+-- chain that isn't gone and that no other replaces. What that changes is added up in the account's days.
+with chains as (
+    select distinct on (l.transaction_id, o.source_account_id, o.provider_id) l.transaction_id, o.*
+    from (select distinct transaction_id from resolved where not created or family is not null) touched
+    join caudal.observation_link l on l.space_id = %(space_id)s and l.transaction_id = touched.transaction_id
+    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
+    order by l.transaction_id, o.source_account_id, o.provider_id, o.version desc
+), weighed as (
+    select chains.*,
+        provider_id = any (array_agg(replaces) filter (where not gone) over (partition by transaction_id)) as replaced,
+        provider_id = any (array_agg(replaces) over (partition by transaction_id)) as was_replaced
+    from chains
+), heads as (
+    select distinct on (transaction_id) *
+    from weighed
+    order by transaction_id, gone, coalesce(replaced, false), was_replaced, seen_at desc, observation_id desc
+), written as (
+    update caudal.transaction t set
+        follows = h.observation_id, status = h.status, amount = h.amount, currency = h.currency,
+        booked_on = h.booked_on, entered_on = h.entered_on, value_on = h.value_on, authorized_on = h.authorized_on,
+        occurred_at = h.occurred_at, description = h.description, counterparty = h.counterparty,
+        reference = h.reference, gone_at = case when h.gone then now() end, updated_at = now()
+    from heads h
+    where t.space_id = %(space_id)s and t.transaction_id = h.transaction_id and t.follows <> h.observation_id
+    returning old.account_id as old_account_id, old.currency as old_currency,
+        coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
+        old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
+        new.amount, new.status, new.gone_at
+), moved as (
+    select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
+    union all
+    select old_account_id, old_currency, old_day, old_status, -old_amount, -1 from written where old_gone_at is null
+)
+insert into caudal.account_day as d
+    (space_id, account_id, currency, day, booked, booked_count, pending_count)
+select %(space_id)s, account_id, currency, day,
+    coalesce(sum(amount) filter (where status = 'booked'), 0),
+    coalesce(sum(count) filter (where status = 'booked'), 0),
+    coalesce(sum(count) filter (where status = 'pending'), 0)
+from moved
+group by account_id, currency, day
+order by account_id, currency, day
+on conflict on constraint account_day_pk do update set
+    booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
+    pending_count = d.pending_count + excluded.pending_count
 
 -- name: insert_balances
 -- Figures the source reported; one told before is not told again. A snapshot is told with what it counts: the
@@ -363,9 +427,9 @@ on conflict on constraint told_again_pk do nothing
 -- A stream has been pulled anew to its end. What had been told since it last rested (or, from the beginning: of the
 -- days told again) and was not told again: the source holds it no more. It joins the page's incoming as gone.
 insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
-    kin, superseded, step, final, gone, replaces, raw, rule)
+    claims, step, final, gone, replaces, raw, rule)
 select (select coalesce(max(ord), 0) from incoming) + row_number() over (), s.source_account_id, s.account_id, uuidv7(),
-    uuidv7(), live.provider_id, '', '', false, 0, true, true, '', '', 'not_told_again'
+    uuidv7(), live.provider_id, '', false, 0, true, true, '', '', 'not_told_again'
 from caudal.source_account s
 left join lateral (
     select min(a.booked_on) as first_on
@@ -374,11 +438,12 @@ left join lateral (
         and a.source_account_id = s.source_account_id
 ) again on true
 join lateral (
-    select distinct on (o.provider_id) o.provider_id, o.gone, o.status, o.booked_on, o.seen_at
+    select distinct on (o.provider_id) o.provider_id, o.gone, o.status, o.booked_on, o.seen_at, r.stream
     from caudal.observation o
+    join caudal.run r on r.space_id = o.space_id and r.run_id = o.run_id
     where o.space_id = s.space_id and o.source_account_id = s.source_account_id
     order by o.provider_id, o.version desc
-) live on not live.gone
+) live on not live.gone and live.stream = %(stream)s
 where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
     and case
         when %(rested_at)s::timestamptz is null or live.seen_at > %(rested_at)s then true
@@ -391,15 +456,28 @@ where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
     and not exists (
         select from incoming i
         where i.source_account_id = s.source_account_id and i.provider_id = live.provider_id)
+returning account_id
+
+-- name: mark_proof_due
+-- These accounts' proof is to be concluded anew. In the order of their ids, so that two writers never wait crosswise.
+update caudal.account a set proof_due = true
+from (
+    select account_id from caudal.account
+    where space_id = %(space_id)s and account_id = any (%(accounts)s) and not proof_due
+    order by account_id
+    for update
+) due
+where a.space_id = %(space_id)s and a.account_id = due.account_id
 
 -- name: count_page
--- The run's record of this page; returns what the page did.
+-- The run's record of this page; returns what the page did to transactions.
 with page as (
     select
-        count(*) filter (where created and final) as created,
-        count(*) filter (where not created and final and not gone) as changed,
-        count(*) filter (where final and gone) as gone
-    from resolved
+        count(*) filter (where did.created) as created,
+        count(*) filter (where not did.created and t.gone_at is null and t.updated_at = now()) as changed,
+        count(*) filter (where not did.created and t.gone_at = now()) as gone
+    from (select transaction_id, bool_or(created) as created from resolved group by transaction_id) did
+    join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = did.transaction_id
 )
 update caudal.run set
     pages = pages + 1, seen = seen + %(seen)s, created = run.created + page.created,

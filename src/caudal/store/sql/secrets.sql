@@ -24,6 +24,22 @@ from caudal.credential c
 join caudal.data_key k on k.space_id = c.space_id and k.data_key_id = c.data_key_id
 where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s and c.field = %(field)s
 
+-- name: read_credentials
+-- All of a connection's sealed secrets, each with the wrapped key that opens it.
+select c.field, c.sealed, k.data_key_id, k.connection_id, k.wrapping_key, k.wrapped
+from caudal.credential c
+join caudal.data_key k on k.space_id = c.space_id and k.data_key_id = c.data_key_id
+where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
+order by c.field
+
+-- name: delete_credentials
+-- A connection's sealed secrets.
+delete from caudal.credential where space_id = %(space_id)s and connection_id = %(connection_id)s
+
+-- name: delete_data_keys
+-- And the keys that opened them.
+delete from caudal.data_key where space_id = %(space_id)s and connection_id = %(connection_id)s
+
 -- name: data_keys_to_rewrap
 -- Data keys not yet wrapped by the primary key, a batch at a time.
 select data_key_id, connection_id, wrapping_key, wrapped from caudal.data_key

@@ -88,7 +88,8 @@ where space_id = %(space_id)s and (account_id::text = %(text)s or name = %(text)
 
 -- name: start_run
 -- One sync of one connection begins.
-insert into caudal.run (space_id, connection_id, subject) values (%(space_id)s, %(connection_id)s, %(subject)s)
+insert into caudal.run (space_id, connection_id, stream, subject)
+values (%(space_id)s, %(connection_id)s, %(stream)s, %(subject)s)
 returning run_id
 
 -- name: finish_run

@@ -14,6 +14,8 @@ alter table caudal.balance
 alter table caudal.transaction drop column follows;
 alter table caudal.observation drop column replaces;
 alter table caudal.cursor drop column sweep, drop column rested_at;
+alter table caudal.account drop column proof_due;
+alter table caudal.run drop column stream;
 alter table caudal.connection drop column reference, drop column state_reason, drop column state_action;
 
 reset role;

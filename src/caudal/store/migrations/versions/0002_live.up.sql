@@ -18,6 +18,12 @@ alter table caudal.source_account
     add column mask text,
     add column persistent_id text;
 
+-- Which stream of its connection a run pulled.
+alter table caudal.run add column stream text not null default '';
+
+-- Whether something was written to the account since its proof was last concluded.
+alter table caudal.account add column proof_due boolean not null default false;
+
 -- `rested_at`: when the stream last stood where its source can't call it back from. `sweep`: while a stream is pulled
 -- anew ('loop': from where it last rested, 'all': from the beginning), what isn't told again is gone at its end.
 alter table caudal.cursor
@@ -43,8 +49,11 @@ create table caudal.told_again (
 
 -- The provider id of the record that this one took the place of ('' = of none).
 alter table caudal.observation add column replaces text not null default '';
+create index observation_replaces_index on caudal.observation (space_id, source_account_id, replaces)
+    where replaces <> '';
 
--- The observation a transaction states. Several chains of observations may tell of it; it goes by the one it follows.
+-- The observation a transaction states. Several chains of observations may tell of it: it follows the latest version of
+-- one that isn't gone, and that no other of them replaces.
 alter table caudal.transaction add column follows uuid;
 alter table caudal.transaction no force row level security;
 alter table caudal.observation no force row level security;
@@ -54,7 +63,12 @@ from (
     select distinct on (l.space_id, l.transaction_id) l.space_id, l.transaction_id, l.observation_id
     from caudal.observation_link l
     join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
-    order by l.space_id, l.transaction_id, o.version desc
+    join caudal.transaction stated on stated.space_id = l.space_id and stated.transaction_id = l.transaction_id
+    order by l.space_id, l.transaction_id,
+        (o.amount, o.currency, o.booked_on, o.status, o.gone)
+            is not distinct from (stated.amount, stated.currency, stated.booked_on, stated.status,
+                stated.gone_at is not null) desc,
+        o.version desc, o.observation_id desc
 ) latest
 where latest.space_id = t.space_id and latest.transaction_id = t.transaction_id;
 alter table caudal.transaction force row level security;

@@ -1,0 +1,91 @@
+"""Holding a ledger against a truth that is known: the sandbox's. Each movement once, on its day, to the cent."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from caudal.hub.installation import Installation
+from caudal.store import ledger
+from caudal.store.spaces import Space
+
+_Movement = tuple[str, str, date, Decimal]
+"""(account, booked or pending, day, amount)"""
+
+
+class TrueAccount(msgspec.Struct, frozen=True):
+    """The real account behind one a provider shows, and the first day of which that provider tells."""
+
+    account: str
+    visible_from: date
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """`movements` really happened on `accounts`; the ledger lacks `missing`, holds `doubled` once too often, and
+    `unfounded` that never happened so. `first` shows the first few that differ.
+    """
+
+    accounts: int
+    movements: int
+    missing: int
+    doubled: int
+    unfounded: int
+    first: list[str]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the ledger is the truth."""
+        return not (self.missing or self.doubled or self.unfounded)
+
+
+async def compare(
+    installation: Installation,
+    space: Space,
+    provider: str,
+    shown: Mapping[str, TrueAccount],
+    truth: Iterable[Mapping[str, Any]],
+) -> Comparison:
+    """The space's ledger beside `truth` (movements as the sandbox tells them, one mapping each).
+
+    `shown`: the provider's account id → what is behind it. Accounts nobody linked don't count.
+    """
+    async with installation.store.transaction(space.space_id) as tx:
+        rows = await ledger.by_source(tx, space.space_id, provider)
+    held: Counter[_Movement] = Counter()
+    linked = {shown[row.source_account].account for row in rows if row.source_account in shown}
+    for row in rows:
+        if row.booked_on is not None and row.status is not None and row.amount is not None:
+            account = shown[row.source_account].account if row.source_account in shown else row.source_account
+            held[account, row.status, row.booked_on, row.amount] += row.count
+    first_days = {true.account: true.visible_from for true in shown.values() if true.account in linked}
+    true = Counter(_expected(truth, first_days))
+    missing, surplus = true - held, held - true
+    doubled = Counter({movement: count for movement, count in surplus.items() if movement in true})
+    unfounded = surplus - doubled
+    differing = [("missing", missing), ("doubled", doubled), ("unfounded", unfounded)]
+    return Comparison(
+        accounts=len(linked),
+        movements=true.total(),
+        missing=missing.total(),
+        doubled=doubled.total(),
+        unfounded=unfounded.total(),
+        first=[
+            f"{what}: {account} {status} {day} {amount}"
+            for what, counted in differing
+            for account, status, day, amount in sorted(counted)[:5]
+        ],
+    )
+
+
+def _expected(truth: Iterable[Mapping[str, Any]], first_days: Mapping[str, date]) -> Iterable[_Movement]:
+    """What a ledger of these accounts must hold: what is booked by the bank's day, what is pending by its own."""
+    for told in truth:
+        first = first_days.get(told["account"])
+        if first is None or told["state"] not in {"booked", "pending"}:
+            continue
+        day = date.fromisoformat(told["booked_on"] or told["authorized_on"])
+        if day >= first:
+            yield told["account"], told["state"], day, Decimal(told["amount"])

@@ -1,0 +1,42 @@
+"""Connections as a person refers to them, and what an adapter needs to act for one."""
+
+from caudal.hub import credentials
+from caudal.hub.installation import Installation
+from caudal.model.errors import ConflictError, NotFound, Revoked
+from caudal.providers.base import Access
+from caudal.store import spaces
+from caudal.store.spaces import LinkedConnection, Space
+
+
+async def linked(installation: Installation, space: Space) -> list[LinkedConnection]:
+    """Every connection of the space, the oldest first; the one that statement files come through among them."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await spaces.connections(tx, space.space_id)
+
+
+async def find(installation: Installation, space: Space, text: str) -> LinkedConnection:
+    """The live connection with this id, the beginning of it, or this label. Raises NotFound, ConflictError."""
+    there = [each for each in await linked(installation, space) if each.reference is not None]
+    exact = [each for each in there if text in (each.label, str(each.connection_id))]
+    fitting = exact or [each for each in there if len(text) >= 4 and str(each.connection_id).startswith(text)]
+    if not fitting:
+        labels = ", ".join(f"“{each.label}”" for each in there) or "none yet: `caudal link` makes one"
+        raise NotFound(f"no connection {text!r} in space {space.name} (there are: {labels})")
+    if len(fitting) > 1:
+        raise ConflictError(f"several connections fit {text!r}: give its whole id or its label")
+    return fitting[0]
+
+
+async def access(installation: Installation, space: Space, connection: LinkedConnection) -> Access:
+    """The connection, opened. Raises Revoked for one that has ended, SealError where its secrets don't open."""
+    if connection.state == "revoked" or connection.reference is None:
+        raise Revoked(
+            f"“{connection.label}” has ended; link it again with `caudal link {connection.provider}`"
+        )
+    institution = connection.institution_reference
+    return Access(
+        connection=str(connection.connection_id),
+        reference=connection.reference,
+        institution=institution.partition(":")[2] if institution else None,
+        secrets=await credentials.reveal_all(installation, space.space_id, connection.connection_id),
+    )
