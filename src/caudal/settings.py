@@ -37,7 +37,7 @@ class HttpBounds(msgspec.Struct, frozen=True):
     """What one call to a provider may cost."""
 
     connect_seconds_max: Count = 10
-    """Name look-up, TCP and TLS together."""
+    """Name look-up and TCP together; TLS may take as long again."""
     read_seconds_max: Count = 60
     """Silence in the middle of an answer; also the wait for a free connection. Plaid's first sync of an Item takes
     up to 8 times a usual one (Plaid docs, Transactions), so a minute is the least."""

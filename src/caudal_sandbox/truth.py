@@ -6,6 +6,8 @@ One record a line, so that a world of any size can be written and judged without
 - ``{"record": "movement", …}`` for each movement any bank has shown, once, when its story is over or the truth ends;
 - ``{"record": "account", …}`` for each account after its holder's movements, with its balance day by day.
 
+Deeds (`World.authorise` and its like) are movements as any other. What was changed is told as it stood at last.
+
 Amounts are exact decimal text, positive = into the account, negative = out of it, cards too. A ledger must hold
 each movement whose `state` is ``booked`` once with `amount`; those ``pending`` as pending; none that ``expired``.
 """
@@ -70,13 +72,15 @@ class MovementTruth(msgspec.Struct, frozen=True, gc=False, tag="movement", tag_f
 
 class AccountTruth(msgspec.Struct, frozen=True, tag="account", tag_field="record"):
     """One account as it stood. `opening` is the booked balance before the first movement; `days` the booked balance
-    at the end of each of the bank's days that was over; `positions` units held by symbol.
+    at the end of each of the bank's days that was over, as it stood then (what was dated back to a day later on isn't
+    in it yet); `positions` units held by symbol.
     """
 
     id: str
     holder: str
     institution: str
     kind: str
+    product: str
     currency: str
     number: str
     opening: str
@@ -131,9 +135,14 @@ class _Running(msgspec.Struct):
 def _holder_truth(world: World, holder: Holder, at: datetime) -> Iterator[Truth]:
     running = {account.id: _Running(account, account.opening_minor, 0, {}, {}) for account in holder.accounts}
     pending: dict[MovementId, Movement] = {}
+    changed_at = {
+        deed.movement.id: deed.at
+        for deed in world.deeds(holder)
+        if deed.was is not None and deed.state is State.BOOKED and deed.at <= at
+    }
     for day in world.days(holder):
         over = day_ends_at(holder.land, day.on) <= at
-        yield from _day_truth(day, at, running, pending)
+        yield from _day_truth(day, at, running, pending, changed_at)
         if not over:
             break
         for each in running.values():
@@ -145,8 +154,13 @@ def _holder_truth(world: World, holder: Holder, at: datetime) -> Iterator[Truth]
 
 
 def _day_truth(
-    day: Day, at: datetime, running: dict[AccountId, _Running], pending: dict[MovementId, Movement]
+    day: Day,
+    at: datetime,
+    running: dict[AccountId, _Running],
+    pending: dict[MovementId, Movement],
+    changed_at: dict[MovementId, datetime],
 ) -> Iterator[Truth]:
+    """`changed_at`: when what was booked got its last amount, where the bank changed it. Until then it isn't told."""
     for event in day.events:
         if event.at > at:
             return
@@ -155,7 +169,8 @@ def _day_truth(
             pending[event.movement.id] = event.movement
         else:
             pending.pop(event.movement.id, None)
-            yield _movement_truth(event.movement, event.state)
+            if changed_at.get(event.movement.id, event.at) <= event.at:
+                yield _movement_truth(event.movement, event.state)
 
 
 def _count(event: Event, into: _Running) -> None:
@@ -163,7 +178,7 @@ def _count(event: Event, into: _Running) -> None:
     into.booked += booked
     into.pending += pending
     trade = event.movement.trade
-    if trade is not None and event.state is State.BOOKED:
+    if trade is not None and event.state is State.BOOKED and event.was is None:
         into.positions_e4[trade.symbol] = into.positions_e4.get(trade.symbol, 0) + trade.quantity_e4
 
 
@@ -204,6 +219,7 @@ def _account_truth(running: _Running) -> AccountTruth:
         holder=account.holder,
         institution=account.institution.id,
         kind=account.kind,
+        product=account.product,
         currency=account.currency,
         number=account.number,
         opening=f"{account.opening:f}",

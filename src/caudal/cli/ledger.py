@@ -147,6 +147,10 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
 
 _RULES = {
     "provider_id": "the bank's own id (same id, same transaction)",
+    "replaces": "the source says that this record takes the place of an earlier one (pending, now posted)",
+    "replaced": "a record that the source says another has taken the place of",
+    "came_back": "told again after it was gone, when another record had its place",
+    "not_told_again": "gone: the source was asked from the start again and told it no more",
     "told_before": "told before in the same words under this id (the bank's ids have changed)",
     "derived_id": "derived from day, amount and text, with an occurrence counter (the bank gives no usable id)",
 }

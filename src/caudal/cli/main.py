@@ -8,11 +8,27 @@ from typing import Final
 import click
 
 from caudal import __version__
-from caudal.model.errors import CaudalError, ConfigError, ConflictError, Malformed, NotFound, StoreError
+from caudal.model.errors import (
+    CaudalError,
+    ConfigError,
+    ConflictError,
+    Malformed,
+    NeedsUser,
+    NotFound,
+    NotReady,
+    RateLimited,
+    Revoked,
+    StoreError,
+    Unavailable,
+)
 
 _COMMANDS: Final = {
     "parse": ("caudal.cli.files", "parse"),
     "import": ("caudal.cli.files", "import_"),
+    "link": ("caudal.cli.connections", "link"),
+    "connections": ("caudal.cli.connections", "connections"),
+    "sync": ("caudal.cli.connections", "sync"),
+    "unlink": ("caudal.cli.connections", "unlink"),
     "accounts": ("caudal.cli.ledger", "accounts"),
     "transactions": ("caudal.cli.ledger", "transactions"),
     "proof": ("caudal.cli.ledger", "proof"),
@@ -22,6 +38,7 @@ _COMMANDS: Final = {
     "keys": ("caudal.cli.keys", "keys"),
     "doctor": ("caudal.cli.installation", "doctor"),
     "serve": ("caudal.cli.installation", "serve"),
+    "sandbox": ("caudal.cli.sandbox", "sandbox"),
     "demo": ("caudal.cli.demo", "demo"),
 }
 
@@ -29,6 +46,11 @@ _EXIT_CODES: Final[tuple[tuple[type[CaudalError], int], ...]] = (
     (Malformed, os.EX_DATAERR),
     (NotFound, os.EX_NOINPUT),
     (ConflictError, os.EX_USAGE),
+    (NeedsUser, os.EX_NOPERM),
+    (Revoked, os.EX_NOPERM),
+    (RateLimited, os.EX_TEMPFAIL),
+    (NotReady, os.EX_TEMPFAIL),
+    (Unavailable, os.EX_TEMPFAIL),
     (StoreError, os.EX_UNAVAILABLE),
     (ConfigError, os.EX_CONFIG),
     (CaudalError, os.EX_SOFTWARE),

@@ -17,10 +17,13 @@ _Movement = tuple[str, str, date, Decimal]
 
 
 class TrueAccount(msgspec.Struct, frozen=True):
-    """The real account behind one a provider shows, and the first day of which that provider tells."""
+    """The real account behind one a provider shows, and the first day of which that provider tells. `told` False: it
+    shows the account, and none of its movements.
+    """
 
     account: str
     visible_from: date
+    told: bool = True
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -54,21 +57,25 @@ async def compare(
     """
     async with installation.store.transaction(space.space_id) as tx:
         rows = await ledger.by_source(tx, space.space_id, provider)
+    behind = {row.source_account: shown[row.source_account] for row in rows if row.source_account in shown}
     held: Counter[_Movement] = Counter()
-    linked = {shown[row.source_account].account for row in rows if row.source_account in shown}
     for row in rows:
         if row.booked_on is not None and row.status is not None and row.amount is not None:
-            account = shown[row.source_account].account if row.source_account in shown else row.source_account
+            true = behind.get(row.source_account)
+            account = true.account if true else row.source_account
             held[account, row.status, row.booked_on, row.amount] += row.count
-    first_days = {true.account: true.visible_from for true in shown.values() if true.account in linked}
-    true = Counter(_expected(truth, first_days))
-    missing, surplus = true - held, held - true
-    doubled = Counter({movement: count for movement, count in surplus.items() if movement in true})
+    first_days: dict[str, date] = {}
+    for true in behind.values():
+        if true.told:
+            first_days[true.account] = min(true.visible_from, first_days.get(true.account, true.visible_from))
+    expected = Counter(_expected(truth, first_days))
+    missing, surplus = expected - held, held - expected
+    doubled = Counter({movement: count for movement, count in surplus.items() if movement in expected})
     unfounded = surplus - doubled
     differing = [("missing", missing), ("doubled", doubled), ("unfounded", unfounded)]
     return Comparison(
-        accounts=len(linked),
-        movements=true.total(),
+        accounts=len(behind),
+        movements=expected.total(),
         missing=missing.total(),
         doubled=doubled.total(),
         unfounded=unfounded.total(),

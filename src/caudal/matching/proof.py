@@ -129,7 +129,10 @@ def _moments(snapshots: Iterable[Anchor], before: Decimal, held: Decimal) -> Ite
 
 
 def _base(days: Sequence[_Day]) -> Decimal:
-    """The first day's remainder; where that day has several, the one that most later days agree with."""
+    """The first day's remainder; where that day has several, the one that most later days agree with, of equals a
+    likely one."""
+    first = days[0]
     return max(
-        sorted(days[0].remainders), key=lambda remainder: sum(remainder in day.remainders for day in days)
+        sorted(first.remainders),
+        key=lambda remainder: (sum(remainder in day.remainders for day in days), remainder in first.likely),
     )

@@ -3,6 +3,7 @@
 import enum
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -13,13 +14,59 @@ from caudal_sandbox.economy.movements import AccountId, money
 
 
 class AccountKind(enum.StrEnum):
-    """What sort of account. Exchanges and wallets on a chain will be kinds of their own."""
+    """What sort of account, by how it behaves. Exchanges and wallets on a chain will be kinds of their own."""
 
     CHECKING = "checking"
     SAVINGS = "savings"
     CARD = "card"
     LOAN = "loan"
     BROKERAGE = "brokerage"
+
+
+class Product(enum.StrEnum):
+    """What the bank sells the account as: finer than its kind."""
+
+    CHECKING = "checking"
+    CASH_MANAGEMENT = "cash_management"
+    SAVINGS = "savings"
+    MONEY_MARKET = "money_market"
+    CD = "cd"
+    """A certificate of deposit: money put by for a term."""
+    HSA = "hsa"
+    """A health savings account (US)."""
+    CREDIT_CARD = "credit_card"
+    STUDENT_LOAN = "student_loan"
+    PERSONAL_LOAN = "personal_loan"
+    AUTO_LOAN = "auto_loan"
+    MORTGAGE = "mortgage"
+    BROKERAGE = "brokerage"
+    IRA = "ira"
+    """An individual retirement account (US)."""
+    K401 = "k401"
+    """A retirement plan of an employer (US, 401(k))."""
+
+    @property
+    def kind(self) -> AccountKind:
+        """How an account of it behaves."""
+        return _KINDS[self]
+
+
+_KINDS: Final = {
+    Product.CHECKING: AccountKind.CHECKING,
+    Product.CASH_MANAGEMENT: AccountKind.CHECKING,
+    Product.SAVINGS: AccountKind.SAVINGS,
+    Product.MONEY_MARKET: AccountKind.SAVINGS,
+    Product.CD: AccountKind.SAVINGS,
+    Product.HSA: AccountKind.SAVINGS,
+    Product.CREDIT_CARD: AccountKind.CARD,
+    Product.STUDENT_LOAN: AccountKind.LOAN,
+    Product.PERSONAL_LOAN: AccountKind.LOAN,
+    Product.AUTO_LOAN: AccountKind.LOAN,
+    Product.MORTGAGE: AccountKind.LOAN,
+    Product.BROKERAGE: AccountKind.BROKERAGE,
+    Product.IRA: AccountKind.BROKERAGE,
+    Product.K401: AccountKind.BROKERAGE,
+}
 
 
 class CardTerms(msgspec.Struct, frozen=True):
@@ -65,25 +112,30 @@ class Account(msgspec.Struct, frozen=True):
     """One account. `opening_minor` is its booked balance at the instant the world begins, positive = what one has;
     what is owed on a card or a loan is negative.
 
-    `id` is ``holder:slug``. `number` is the domestic account number, `iban` only where the country has one.
+    `id` is ``holder:slug``. `name` is what the holder sees, `official_name` what the contract says. `number` is the
+    domestic account number, `iban` only where the country has one. `printed_mask`: what the bank prints in place of
+    the number's last digits, where it prints something else.
     """
 
     id: AccountId
     holder: str
     institution: Institution
     kind: AccountKind
+    product: Product
     currency: str
     name: str
+    official_name: str
     number: str
     iban: str | None
     opening_minor: int
     card: CardTerms | None = None
     loan: LoanTerms | None = None
+    printed_mask: str | None = None
 
     @property
     def mask(self) -> str:
-        """The last four digits, as banks print them."""
-        return self.number.replace("-", "")[-4:]
+        """The last four digits, as banks print them, or what this one prints instead."""
+        return self.number.replace("-", "")[-4:] if self.printed_mask is None else self.printed_mask
 
     @property
     def opening(self) -> Decimal:

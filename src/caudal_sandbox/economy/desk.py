@@ -74,6 +74,11 @@ class Deal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Business days that a batch takes beyond the first possible one."""
     unseen: bool = False
     """Never shown as pending."""
+    text: str = ""
+    """The statement line, where it is given word for word."""
+    books_on: date | None = None
+    """The very day on which it books, where that isn't left to its way of paying: today at once, else early in the
+    morning."""
     expires_on: date | None = None
     """The day on which a hold lapses: it is then never booked."""
 
@@ -145,7 +150,9 @@ class Desk:
         account, merchant = at.account, deal.merchant
         occurred_at = instant(self.country, self.today, minute, at.clearing.below(60))
         shown, ends_at, booked_on = self._clear(at, rail, occurred_at, minute, deal)
-        if merchant is not None and kind not in _WORDED:
+        if deal.text:
+            text = deal.text
+        elif merchant is not None and kind not in _WORDED:
             text = f"{merchant.descriptor} {merchant.city}".strip().upper()
         else:
             who = about or deal.counterparty or (merchant.name if merchant else "")
@@ -164,7 +171,7 @@ class Desk:
             ends_at=ends_at,
             authorized_on=self.today,
             booked_on=booked_on,
-            held_text=text[:_HELD_TEXT_LENGTH] if rail is Rail.CARD else text,
+            held_text=text if deal.text or rail is not Rail.CARD else text[:_HELD_TEXT_LENGTH],
             text=text,
             merchant=merchant,
             counterparty=deal.counterparty,
@@ -205,6 +212,11 @@ class Desk:
         standing = self.payer(max(minor, -(deal.held_minor or 0)), by_card=by_card)
         return None if standing is None else self.pay(standing, kind, minor, minute, deal)
 
+    def next_pair(self) -> str:
+        """What the two sides of the next movement between own accounts will share."""
+        self._pairs += 1
+        return f"{self.holder.name}:pair:{self._pairs}"
+
     def transfer(
         self,
         source: Standing,
@@ -220,8 +232,7 @@ class Desk:
 
         On a batch the money is gone from `source` first and arrives `days_more` business days later.
         """
-        self._pairs += 1
-        pair = f"{self.holder.name}:pair:{self._pairs}"
+        pair = self.next_pair()
         there, here = target.account, source.account
         out = Deal(pair=pair, counterparty=there.institution.name)
         into = Deal(pair=pair, counterparty=here.institution.name, days_more=days_more)
@@ -247,6 +258,11 @@ class Desk:
     ) -> tuple[datetime | None, datetime, date | None]:
         if deal.expires_on is not None:
             return occurred_at, instant(self.country, deal.expires_on, 3 * 60), None
+        if deal.books_on == self.today:
+            return None, occurred_at, self.today
+        if deal.books_on is not None:
+            books_at = instant(self.country, deal.books_on, 5 * 60, at.clearing.below(60))
+            return None if deal.unseen else occurred_at, books_at, deal.books_on
         cleared = clear(
             rail, self.country, occurred_at, self.today, minute, days_more=deal.days_more, chance=at.clearing
         )

@@ -1,15 +1,16 @@
 """What has been written of a life so far: for each account the events in order, with the balances after each."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+
+from msgspec.structs import replace
 
 from caudal_sandbox.economy.accounts import Account
-from caudal_sandbox.economy.clearing import day_ends_at, instant
+from caudal_sandbox.economy.clearing import day_ends_at
 from caudal_sandbox.economy.holders import Holder
-from caudal_sandbox.economy.lives import live
-from caudal_sandbox.economy.markets import Market
-from caudal_sandbox.economy.movements import AccountId, Event, State
+from caudal_sandbox.economy.lives import Day
+from caudal_sandbox.economy.movements import AccountId, Event, MovementId, State
 from caudal_sandbox.economy.statements import Statement
 
 
@@ -32,6 +33,29 @@ class AccountHistory:
         self._booked.append(self._booked[-1] + booked)
         self._pending.append(self._pending[-1] + pending)
 
+    def insert(self, event: Event, retold: Callable[[Event], Event]) -> None:
+        """Write an event in among what is written of its day already; what comes after it, as `retold` tells it now."""
+        place = bisect_right(self._instants, event.at)
+        later = [retold(each) for each in self._events[place:]]
+        del (
+            self._events[place:],
+            self._instants[place:],
+            self._booked[place + 1 :],
+            self._pending[place + 1 :],
+        )
+        for each in (event, *later):
+            self.append(each)
+        by, _ = effect(event)
+        if by:
+            self.statements = [self._closed_after(event.at, each, by) for each in self.statements]
+
+    def last(self, movement: MovementId, at: datetime) -> Event | None:
+        """The last event of `movement` up to the instant `at`; None where there was none yet."""
+        for place in range(bisect_right(self._instants, at) - 1, -1, -1):
+            if self._events[place].movement.id == movement:
+                return self._events[place]
+        return None
+
     def events(self, after: datetime | None, until: datetime) -> Sequence[Event]:
         """What happened after the instant `after` (None: from the beginning) up to and including `until`."""
         start = 0 if after is None else bisect_right(self._instants, after)
@@ -45,26 +69,33 @@ class AccountHistory:
         """The sum of what shows as pending at the instant `at`."""
         return self._pending[bisect_right(self._instants, at)]
 
+    def _closed_after(self, at: datetime, statement: Statement, by: int) -> Statement:
+        if day_ends_at(self.account.institution.land, statement.closed_on) <= at:
+            return statement
+        return replace(statement, balance_minor=statement.balance_minor + by)
+
 
 def effect(event: Event) -> tuple[int, int]:
     """What an event changes, in minor units: (booked balance, sum of what is pending)."""
-    movement = event.movement
+    movement, was = event.movement, event.was
     if event.state is State.PENDING:
-        return 0, movement.held_minor
+        return 0, movement.held_minor - (was.held_minor if was else 0)
+    if was is not None:
+        return movement.settled_minor - was.settled_minor, 0
     released = 0 if movement.pending_from is None else -movement.held_minor
     return movement.settled_minor, released
 
 
 class Chronicle:
-    """One holder's histories, written only as far as someone asked, and then kept."""
+    """One holder's histories, written from its `days` only as far as someone asked, and then kept."""
 
-    def __init__(self, holder: Holder, seed: int, begins: date, market: Market) -> None:
+    def __init__(self, holder: Holder, days: Iterator[Day]) -> None:
         self.holder = holder
         self.histories: dict[AccountId, AccountHistory] = {
             account.id: AccountHistory(account) for account in holder.accounts
         }
-        self._days = live(holder, seed, begins, market)
-        self._written_until = instant(holder.land, begins, 0)
+        self._days = days
+        self._written_until = datetime.min.replace(tzinfo=UTC)
 
     def reach(self, at: datetime) -> None:
         """Write on until the day that holds the instant `at` is told to its end."""
@@ -75,6 +106,11 @@ class Chronicle:
             for statement in day.statements:
                 self.histories[statement.account].statements.append(statement)
             self._written_until = day_ends_at(self.holder.land, day.on)
+
+    def note(self, deed: Event, retold: Callable[[Event], Event]) -> None:
+        """Write in what was done on a day that is written already. Later days will tell it themselves."""
+        if deed.at < self._written_until:
+            self.histories[deed.movement.account].insert(deed, retold)
 
 
 def days_told(holder: Holder, begins: date, until: datetime) -> Iterator[date]:

@@ -6,7 +6,14 @@ from typing import Final
 
 import msgspec
 
-from caudal_sandbox.economy.accounts import Account, AccountKind, CardTerms, LoanTerms, account_number
+from caudal_sandbox.economy.accounts import (
+    Account,
+    AccountKind,
+    CardTerms,
+    LoanTerms,
+    Product,
+    account_number,
+)
 from caudal_sandbox.economy.calendars import months_after
 from caudal_sandbox.economy.chance import Chance
 from caudal_sandbox.economy.countries import COUNTRIES, Country, CountryCode, Language
@@ -75,25 +82,26 @@ _FIRMS: Final = {
 }
 _NAMES: Final = {
     Language.EN: {
-        AccountKind.CHECKING: "Everyday Checking",
-        AccountKind.SAVINGS: "Rainy Day Savings",
-        AccountKind.CARD: "Rewards Card",
-        AccountKind.LOAN: "Personal Loan",
-        AccountKind.BROKERAGE: "Investment Account",
+        Product.CHECKING: "Everyday Checking",
+        Product.SAVINGS: "Rainy Day Savings",
+        Product.CREDIT_CARD: "Rewards Card",
+        Product.STUDENT_LOAN: "Student Loan",
+        Product.PERSONAL_LOAN: "Personal Loan",
+        Product.BROKERAGE: "Investment Account",
     },
     Language.PT: {
-        AccountKind.CHECKING: "Conta corrente",
-        AccountKind.SAVINGS: "Conta poupança",
-        AccountKind.CARD: "Cartão de crédito",
-        AccountKind.LOAN: "Empréstimo pessoal",
-        AccountKind.BROKERAGE: "Conta de investimentos",
+        Product.CHECKING: "Conta corrente",
+        Product.SAVINGS: "Conta poupança",
+        Product.CREDIT_CARD: "Cartão de crédito",
+        Product.PERSONAL_LOAN: "Empréstimo pessoal",
+        Product.BROKERAGE: "Conta de investimentos",
     },
     Language.ES: {
-        AccountKind.CHECKING: "Cuenta de cheques",
-        AccountKind.SAVINGS: "Cuenta de ahorro",
-        AccountKind.CARD: "Tarjeta de crédito",
-        AccountKind.LOAN: "Préstamo personal",
-        AccountKind.BROKERAGE: "Cuenta de inversión",
+        Product.CHECKING: "Cuenta de cheques",
+        Product.SAVINGS: "Cuenta de ahorro",
+        Product.CREDIT_CARD: "Tarjeta de crédito",
+        Product.PERSONAL_LOAN: "Préstamo personal",
+        Product.BROKERAGE: "Cuenta de inversión",
     },
 }
 
@@ -111,9 +119,17 @@ def people_called(language: Language) -> tuple[str, ...]:
 
 
 def make_holder(
-    seed: int, kind: HolderKind, name: str, begins: date, country: CountryCode | None = None
+    seed: int,
+    kind: HolderKind,
+    name: str,
+    begins: date,
+    country: CountryCode | None = None,
+    *,
+    bank: Institution | None = None,
 ) -> Holder:
-    """The holder of that name: the same for the same arguments, whoever else lives in the world."""
+    """The holder of that name: the same for the same arguments, whoever else lives in the world. `bank`: where all
+    of its accounts shall stand, in place of the banks and brokers of `country`.
+    """
     chance = Chance(seed, kind, name)
     drawn = chance.pick(tuple(CountryCode))
     land = COUNTRIES[country or drawn]
@@ -133,33 +149,41 @@ def make_holder(
         employer="" if firm else chance.pick(_FIRMS[words]),
         income_minor=income,
         accounts=_accounts(
-            name, kind, land, income, begins=begins, chance=Chance(seed, kind, name, "accounts")
+            name, kind, land, income, begins=begins, bank=bank, chance=Chance(seed, kind, name, "accounts")
         ),
     )
 
 
 def _accounts(
-    name: str, kind: HolderKind, land: Country, income: int, *, begins: date, chance: Chance
+    name: str,
+    kind: HolderKind,
+    land: Country,
+    income: int,
+    *,
+    begins: date,
+    bank: Institution | None,
+    chance: Chance,
 ) -> tuple[Account, ...]:
     """A main bank with everything; for most people a second bank, a loan and a broker as well."""
-    banks = institutions_of(land.code, InstitutionKind.BANK)
+    banks = (bank,) if bank else institutions_of(land.code, InstitutionKind.BANK)
+    brokers = (bank,) if bank else institutions_of(land.code, InstitutionKind.BROKER)
     place = chance.below(len(banks))
     main, second = banks[place], banks[(place + 1) % len(banks)]
     opened = _Opening(name, land, chance)
     accounts = [
-        opened.account("checking", AccountKind.CHECKING, main, income * chance.between(60, 120) // 100),
-        opened.account("savings", AccountKind.SAVINGS, main, income * chance.between(100, 600) // 100),
+        opened.account("checking", Product.CHECKING, main, income * chance.between(60, 120) // 100),
+        opened.account("savings", Product.SAVINGS, main, income * chance.between(100, 600) // 100),
         opened.card("card", main, income),
     ]
     if kind is HolderKind.FIRM:
         return tuple(accounts)
     if chance.percent(75):
-        accounts.append(opened.account("second", AccountKind.CHECKING, second, income // 4))
+        accounts.append(opened.account("second", Product.CHECKING, second, income // 4))
     if chance.percent(70):
         accounts.append(opened.loan("loan", second, income, begins))
     if chance.percent(65):
-        broker = chance.pick(institutions_of(land.code, InstitutionKind.BROKER))
-        accounts.append(opened.account("brokerage", AccountKind.BROKERAGE, broker, income // 2))
+        broker = chance.pick(brokers)
+        accounts.append(opened.account("brokerage", Product.BROKERAGE, broker, income // 2))
     return tuple(accounts)
 
 
@@ -173,21 +197,24 @@ class _Opening(msgspec.Struct):
     def account(
         self,
         slug: str,
-        kind: AccountKind,
+        product: Product,
         institution: Institution,
         opening_minor: int,
         *,
         card: CardTerms | None = None,
         loan: LoanTerms | None = None,
     ) -> Account:
-        number, iban = account_number(institution, kind, self.chance)
+        number, iban = account_number(institution, product.kind, self.chance)
+        name = _NAMES[self.land.language][product]
         return Account(
             id=AccountId(f"{self.holder}:{slug}"),
             holder=self.holder,
             institution=institution,
-            kind=kind,
+            kind=product.kind,
+            product=product,
             currency=self.land.currency,
-            name=_NAMES[self.land.language][kind],
+            name=name,
+            official_name=f"{institution.name} {name}",
             number=number,
             iban=iban,
             opening_minor=opening_minor,
@@ -204,11 +231,12 @@ class _Opening(msgspec.Struct):
             monthly_rate_bp=self.chance.between(150, 450),
         )
         return self.account(
-            slug, AccountKind.CARD, institution, -limit * self.chance.below(15) // 100, card=terms
+            slug, Product.CREDIT_CARD, institution, -limit * self.chance.below(15) // 100, card=terms
         )
 
     def loan(self, slug: str, institution: Institution, income: int, begins: date) -> Account:
-        """A loan already some months old when the world begins."""
+        """A loan already some months old when the world begins: in the US a student's, the one sort of loan whose
+        movements banks there pass on (Plaid docs, Transactions: supported account types)."""
         principal = income * self.chance.between(3, 8)
         rate = self.chance.between(40, 160)
         months, paid = self.chance.between(24, 60), self.chance.between(1, 12)
@@ -223,7 +251,8 @@ class _Opening(msgspec.Struct):
             pay_day=self.chance.between(2, 28),
             originated_on=months_after(begins, -paid),
         )
-        return self.account(slug, AccountKind.LOAN, institution, -owed, loan=terms)
+        product = Product.STUDENT_LOAN if self.land.code is CountryCode.US else Product.PERSONAL_LOAN
+        return self.account(slug, product, institution, -owed, loan=terms)
 
 
 def interest_minor(owed_minor: int, rate_bp: int) -> int:

@@ -44,12 +44,11 @@ class Day(msgspec.Struct, frozen=True):
     statements: list[Statement]
 
 
-def live(holder: Holder, seed: int, begins: date, market: Market) -> Iterator[Day]:
+def live(holder: Holder, habits: list[Habit], seed: int, begins: date) -> Iterator[Day]:
     """Every day of `holder`'s life from `begins` on, without end. Each depends on those before it and on nothing
-    else: not on who looks, when, or how often.
+    else: not on who looks, when, or how often. `habits` must be new ones: they remember.
     """
     desk = Desk(holder, seed)
-    habits = _habits(holder, seed, market)
     today = begins
     while True:
         desk.begin(today)
@@ -60,8 +59,10 @@ def live(holder: Holder, seed: int, begins: date, market: Market) -> Iterator[Da
         today += _DAY
 
 
-def _habits(holder: Holder, seed: int, market: Market) -> list[Habit]:
-    """Income first: what comes in at dawn may be spent from the next day on."""
+def drawn_habits(holder: Holder, seed: int, market: Market) -> list[Habit]:
+    """The habits of a person or firm that nobody scripted. Income first: what comes in at dawn may be spent from the
+    next day on.
+    """
 
     def chance(habit: str) -> Chance:
         return Chance(seed, holder.kind, holder.name, habit)

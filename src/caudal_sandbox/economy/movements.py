@@ -1,7 +1,7 @@
 """The nouns of what happens: a movement, the life it leads at its bank, and the events of that life."""
 
 import enum
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, NewType
 
@@ -14,6 +14,9 @@ MovementId = NewType("MovementId", str)
 
 EXPONENT: Final = -2
 """Every currency of this world (USD, GBP, BRL, MXN) has two decimal places."""
+
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a movement ends that nobody has settled or released yet. Not `datetime.max`, which no zone east can hold."""
 
 
 def money(minor: int) -> Decimal:
@@ -132,6 +135,9 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `pending_from`: since when it shows as pending; None where it is first seen booked.
     `ends_at`: when it books or expires. `booked_on` is that instant's day by the bank's calendar, None where it
     expires. `authorized_on`: the day on which the holder did it, by the same calendar.
+
+    What a deed made is told as far as it went: `ends_at` is `NEVER` while it is open, and each later event carries a
+    new version under the same id. Only a deed's `booked_on` may lie before the day of `ends_at`: it is back-dated.
     """
 
     id: MovementId
@@ -171,7 +177,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def expires(self) -> bool:
         """Whether it ends without ever being booked."""
-        return self.booked_on is None
+        return self.booked_on is None and self.ends_at != NEVER
 
     def state(self, at: datetime) -> State:
         """Where it stands at the instant `at` (aware)."""
@@ -187,8 +193,13 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """At the instant `at`, `movement` came to be in `state`. An account's history is the list of these."""
+    """At the instant `at`, `movement` came to be in `state`. An account's history is the list of these.
+
+    `was`: the version that stood in the same `state` before, where the bank changed the amount of what it had shown
+    already; None where the state itself is new.
+    """
 
     at: datetime
     state: State
     movement: Movement
+    was: Movement | None = None

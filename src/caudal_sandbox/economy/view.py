@@ -127,7 +127,9 @@ class AccountView:
         return money(history.booked_minor(at) + history.pending_minor(at) + self.terms.credit_line_minor)
 
     def daily_balances(self, as_of: datetime | None = None) -> Iterator[tuple[date, Decimal]]:
-        """The booked balance at the end of each day that is over at the bank."""
+        """The booked balance at the end of each day that is over at the bank, as it stood then: what was dated back
+        to a day later on counts from the instant at which it was booked.
+        """
         at = self._reached(as_of)
         land = self.terms.institution.land
         for day in days_told(self._chronicle.holder, self._begins, at):
@@ -151,6 +153,9 @@ class AccountView:
             if trade is None or event.state is not State.BOOKED:
                 continue
             quantity, cost = held.get(trade.symbol, (0, 0))
+            if event.was is not None:
+                held[trade.symbol] = (quantity, cost + _dearer(event.was, event.movement))
+                continue
             if trade.quantity_e4 > 0:
                 cost -= event.movement.settled_minor
             elif quantity:
@@ -178,3 +183,9 @@ class AccountView:
         at = self._moment(as_of)
         self._chronicle.reach(at)
         return at
+
+
+def _dearer(was: Movement, movement: Movement) -> int:
+    """By how much more a purchase cost when its amount was changed; a sale or a dividend changes no cost."""
+    bought = movement.trade is not None and movement.trade.quantity_e4 > 0
+    return was.settled_minor - movement.settled_minor if bought else 0

@@ -1,0 +1,310 @@
+"""`caudal link`, `connections`, `sync`, `unlink`: banks, linked and kept in step."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+import msgspec
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from caudal.cli import show
+from caudal.cli.main import exit_code
+from caudal.cli.options import as_json_option, space_option, with_space
+from caudal.cli.sandbox import url_option
+from caudal.cli.sandbox_control import SandboxControl
+from caudal.hub import connections as hub_connections
+from caudal.hub import links, syncs
+from caudal.hub.installation import Installation
+from caudal.hub.links import Candidate, Connected
+from caudal.hub.syncs import SyncReport
+from caudal.model.errors import CaudalError, ConflictError, NotFound, Refused, Unavailable
+from caudal.providers import registry
+from caudal.providers.base import Abandoned, Ask, LiveProvider, Poll, Visit, Waiting
+from caudal.store.spaces import LinkedConnection, Space
+from caudal.sync import engine
+
+_FIRST_POLL_SECONDS = 1
+
+
+class LinkWish(msgspec.Struct, frozen=True):
+    """What somebody at the command line wants linked, and how far they go themselves.
+
+    `sandbox`: (its address, user, password): the sandbox plays the person at the bank's page.
+    """
+
+    provider: str
+    institution: str | None = None
+    relink: str | None = None
+    again: bool = False
+    sandbox: tuple[str, str, str] | None = None
+    asks: bool = True
+
+
+@click.command()
+@click.argument("provider")
+@click.option("--institution", help="The bank, by the provider's id of it (Plaid: ins_…).")
+@click.option("--relink", metavar="CONNECTION", help="Mend this connection instead of making a new one.")
+@click.option("--again", is_flag=True, help="Link it even if the same login is linked already.")
+@click.option("--no-sync", is_flag=True, help="Only link; pull nothing yet.")
+@click.option(
+    "--sandbox-user", help="Have the sandbox log in as this user (user_good …): no browser is needed."
+)
+@click.option("--sandbox-password", default="pass_good", show_default=True)
+@url_option
+@space_option
+@as_json_option
+def link(
+    provider: str,
+    institution: str | None,
+    relink: str | None,
+    *,
+    again: bool,
+    no_sync: bool,
+    sandbox_user: str | None,
+    sandbox_password: str,
+    url: str,
+    space: str | None,
+    as_json: bool,
+) -> None:
+    """Link a bank: prints the address to log in at, waits, and pulls the accounts and their history."""
+    wish = LinkWish(
+        provider,
+        institution,
+        relink,
+        again,
+        (url, sandbox_user, sandbox_password) if sandbox_user else None,
+        asks=sys.stdin.isatty() and not as_json,
+    )
+
+    async def work(opened: Installation, chosen: Space) -> tuple[LinkedConnection, SyncReport | None]:
+        async with registry.opened(opened.settings, provider) as live:
+            connected = await linked(opened, chosen, live, wish)
+            if no_sync:
+                return connected.connection, None
+            with _progress(connected.connection.label, quiet=as_json) as tell:
+                return connected.connection, await syncs.sync_until_ready(
+                    opened, chosen, connected.connection, live, tell
+                )
+
+    connection, report = with_space(space, work, make=True)
+    if as_json:
+        click.echo(show.as_json({"connection": connection, "sync": report}))
+        return
+    show.console.print(f"linked [bold]{show.text(connection.label)}[/bold] ({connection.connection_id})")
+    if report is not None:
+        show_sync(report)
+
+
+async def linked(opened: Installation, space: Space, live: LiveProvider, wish: LinkWish) -> Connected:
+    """Go through the steps of a link to its end. Raises ConflictError where the login is linked already and nobody is
+    there to be asked, Refused where it was abandoned."""
+    relink = await hub_connections.find(opened, space, wish.relink) if wish.relink else None
+    while True:
+        step = await links.begin(opened, space, live, institution=wish.institution, relink=relink)
+        if isinstance(step, Visit):
+            step = await _visited(opened, space, live, step, wish, relink)
+        if isinstance(step, Candidate):
+            if step.already is not None and not wish.again:
+                _offer_to_mend(step.already, wish)
+                relink = step.already
+                continue
+            step = await links.proceed(opened, space, live, step.conclude, relink)
+        match step:
+            case Connected():
+                return step
+            case Abandoned():
+                raise Refused(f"not linked: {step.why}")
+            case Ask():
+                asked = ", ".join(step.fields)
+                raise Refused(f"{live.name} asks for {asked}, which this command can't answer yet")
+            case _:
+                raise Unavailable("not linked: nothing was heard of the person in time")
+
+
+def _offer_to_mend(already: LinkedConnection, wish: LinkWish) -> None:
+    told = f"this login is linked already, as “{already.label}”"
+    if not wish.asks:
+        raise ConflictError(
+            f"{told}: nothing was linked. `--relink '{already.label}'` mends that one; "
+            "`--again` links it a second time, which the provider bills a second time"
+        )
+    if not click.confirm(f"{told}. Mend that one instead of linking it a second time?", default=True):
+        raise ConflictError(f"{told}: nothing was linked; `--again` links it a second time")
+
+
+async def _visited(
+    opened: Installation,
+    space: Space,
+    live: LiveProvider,
+    visit: Visit,
+    wish: LinkWish,
+    relink: LinkedConnection | None,
+) -> links.Progress:
+    """Wait until the person is done at the bank's page, or time is up."""
+    show.errors.print(f"log in at: {visit.url}", soft_wrap=True, highlight=False)
+    if wish.sandbox is not None:
+        await asyncio.to_thread(_played, visit.url, wish)
+    state, wait = visit.state, _FIRST_POLL_SECONDS
+    while True:
+        step = await links.proceed(opened, space, live, Poll(state), relink)
+        if not isinstance(step, Waiting) or datetime.now(UTC) >= visit.expires_at:
+            return step
+        state = step.state
+        await asyncio.sleep(min(wait, visit.poll_seconds))
+        wait = visit.poll_seconds
+
+
+def _played(url: str, wish: LinkWish) -> None:
+    """The sandbox goes through the page's own steps as `wish.sandbox` would."""
+    if wish.sandbox is None:
+        return
+    address, username, password = wish.sandbox
+    seen = SandboxControl(address).post(
+        "plaid/link/finish",
+        {
+            "hosted_link_url": url,
+            "institution_id": wish.institution,
+            "username": username,
+            "password": password,
+        },
+    )
+    if seen["problem"]:
+        told = seen["problem"]
+        raise Refused(
+            f"not linked: at “{seen['step']}” the bank's page says {told.get('error_code', '')}: "
+            f"{told.get('display_message') or told.get('error_message', '')}"
+        )
+
+
+@click.command()
+@space_option
+@as_json_option
+def connections(space: str | None, *, as_json: bool) -> None:
+    """List connections: what became of each, and how its last sync ended."""
+    found = with_space(space, hub_connections.linked)
+    if as_json:
+        click.echo(show.as_json(found))
+        return
+    rows = show.table(
+        "connection", "provider", "state", "accounts", "last sync", right=frozenset({"accounts"})
+    )
+    for each in found:
+        note = " · ".join(part for part in (each.state_reason, each.state_action) if part)
+        last = f"{each.last_run_at:%Y-%m-%d %H:%M} {each.last_outcome}" if each.last_run_at else "–"
+        rows.add_row(
+            show.text(each.label),
+            each.provider,
+            each.state + (f"\n[yellow]{show.text(note)}[/yellow]" if note else ""),
+            str(each.accounts),
+            last,
+        )
+    show.console.print(rows)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[CONNECTION]...")
+@click.option("--all", "every", is_flag=True, help="Every connection of the space.")
+@space_option
+@as_json_option
+def sync(names: tuple[str, ...], *, every: bool, space: str | None, as_json: bool) -> None:
+    """Pull what is new on connections. One that fails doesn't keep the others from it."""
+    if bool(names) == every:
+        raise click.UsageError("name the connections to sync, or say --all")
+
+    async def work(opened: Installation, chosen: Space) -> list[SyncReport | CaudalError]:
+        which = await _wanted(opened, chosen, names)
+        return [await _synced(opened, chosen, each, quiet=as_json) for each in which]
+
+    done = with_space(space, work)
+    reports = [each for each in done if isinstance(each, SyncReport)]
+    if as_json:
+        click.echo(show.as_json(reports))
+    failures = [each for each in done if not isinstance(each, SyncReport)]
+    if failures:
+        raise click.exceptions.Exit(max(exit_code(each) for each in failures))
+
+
+async def _wanted(opened: Installation, space: Space, names: tuple[str, ...]) -> list[LinkedConnection]:
+    if names:
+        return [await hub_connections.find(opened, space, name) for name in names]
+    there = await hub_connections.linked(opened, space)
+    live = [each for each in there if each.reference is not None and each.state != "revoked"]
+    if not live:
+        raise NotFound(f"no connection in space {space.name} to sync: `caudal link` makes one")
+    return live
+
+
+async def _synced(
+    opened: Installation, space: Space, connection: LinkedConnection, *, quiet: bool
+) -> SyncReport | CaudalError:
+    try:
+        async with registry.opened(opened.settings, connection.provider) as live:
+            with _progress(connection.label, quiet=quiet) as tell:
+                report = await syncs.sync(opened, space, connection, live, tell)
+    except CaudalError as error:
+        click.echo(f"caudal: {connection.label}: {error}", err=True)
+        return error
+    if not quiet:
+        show_sync(report)
+    return report
+
+
+def show_sync(report: SyncReport) -> None:
+    """In a line what a sync did, in a second what is to be known of it."""
+    show.console.print(
+        f"[bold]{show.text(report.label)}[/bold]: {report.created} new, {report.changed} changed, "
+        f"{report.gone} gone, {report.quarantined} in quarantine ({report.pages} pages)"
+    )
+    if report.preparing:
+        show.console.print("  [yellow]more history is on its way: sync again later[/yellow]")
+    for row in report.proofs:
+        told = show.verdict(row.verdict, row.proven_to, row.off_by, row.off_since, row.currency)
+        show.console.print(f"  {show.text(row.account)}: {told}")
+
+
+@click.command()
+@click.argument("name", metavar="CONNECTION")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@space_option
+def unlink(name: str, *, yes: bool, space: str | None) -> None:
+    """End a connection at its provider and destroy its secrets. What it told stays in the ledger."""
+
+    async def work(opened: Installation, chosen: Space) -> LinkedConnection:
+        connection = await hub_connections.find(opened, chosen, name)
+        if not yes:
+            click.confirm(f"End “{connection.label}” for good?", abort=True)
+        async with registry.opened(opened.settings, connection.provider) as live:
+            await syncs.unlink(opened, chosen, connection, live)
+        return connection
+
+    ended = with_space(space, work)
+    show.console.print(f"unlinked {show.text(ended.label)}: its secrets are destroyed, its history stays")
+
+
+class _Tell:
+    """Shows a run as it goes: pages, transactions, accounts."""
+
+    def __init__(self, label: str, bar: Progress) -> None:
+        self._bar = bar
+        self._label = show.text(label)
+        self._task = bar.add_task(f"{self._label}: asking …")
+
+    def __call__(self, report: engine.Report) -> None:
+        text = (
+            f"{self._label}: {len(report.accounts)} accounts, page {report.pages}, "
+            f"{report.seen:,} told, {report.created:,} new"
+        )
+        self._bar.update(self._task, description=text)
+
+
+@contextmanager
+def _progress(label: str, *, quiet: bool) -> Iterator[syncs.Progress]:
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=show.errors, transient=True) as bar:
+        yield _Tell(label, bar)

@@ -1,0 +1,160 @@
+"""How Plaid is asked: every call a POST of JSON, credentials in headers, one budget per operation (Plaid docs, API)."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+import msgspec
+
+from caudal.model.errors import Malformed, Refused
+from caudal.providers.base import Access
+from caudal.providers.http import (
+    Budget,
+    Call,
+    Clock,
+    HttpBounds,
+    LocalBudgets,
+    Observer,
+    ProviderHttp,
+    redact,
+)
+from caudal.providers.plaid.config import PlaidConfig
+from caudal.providers.plaid.errors import Refusal, error_for, judge, read_refusal, request_id
+from caudal.providers.plaid.payloads import Institution, InstitutionAnswer
+
+API_VERSION: Final = "2020-09-14"
+"""Sent always: without it the version is whatever Plaid's dashboard has for the account."""
+
+CREDENTIAL: Final = "access_token"
+"""The field of a connection's secrets, and of Plaid's requests."""
+
+_BUDGETS: Final[Mapping[str, Budget]] = {
+    "accounts/get": Budget(15, 15_000),
+    "institutions/get_by_id": Budget(None, 400),
+    "investments/holdings/get": Budget(15, 2_000),
+    "investments/transactions/get": Budget(30, 20_000),
+    "item/get": Budget(15, 5_000),
+    "item/remove": Budget(30, 2_000),
+    "transactions/refresh": Budget(2, 100),
+    "transactions/sync": Budget(50, 2_500),
+}
+"""Per minute, for each Item and for all (Plaid docs, Rate limits: production). What isn't listed has no documented
+limit."""
+
+T = TypeVar("T")
+
+
+class Empty(msgspec.Struct):
+    """An answer that only says that it was done."""
+
+
+EMPTY: Final = msgspec.json.Decoder(Empty)
+
+
+class PlaidClient:
+    """Plaid over HTTP, for one event loop. Close it, or use it as a context."""
+
+    def __init__(
+        self,
+        config: PlaidConfig,
+        bounds: HttpBounds,
+        *,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._countries = config.country_codes
+        self._http = ProviderHttp(
+            "plaid",
+            config.url,
+            headers={
+                "PLAID-CLIENT-ID": config.client_id,
+                "PLAID-SECRET": config.secret,
+                "Plaid-Version": API_VERSION,
+                "Content-Type": "application/json",
+            },
+            judge=judge,
+            request_id=request_id,
+            budgets=LocalBudgets(_BUDGETS, clock=clock),
+            bounds=bounds,
+            clock=clock,
+            observer=observer,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def ask(
+        self,
+        operation: str,
+        fields: Mapping[str, Any],
+        decoder: "msgspec.json.Decoder[T]",
+        *,
+        access: Access | None = None,
+        repeatable: bool = True,
+    ) -> T | Refusal:
+        """Plaid's answer to `operation` ("item/get"), or its refusal for the caller to judge.
+
+        With `access` the call is made for that connection. Raises the ProviderError family where Plaid itself gave
+        no answer, or one that can't be read.
+        """
+        body = {**fields, CREDENTIAL: access_token(access)} if access else fields
+        call = Call(
+            operation,
+            "POST",
+            f"/{operation}",
+            msgspec.json.encode(body),
+            item=access.reference if access else None,
+            institution=access.institution if access else None,
+            repeatable=repeatable,
+        )
+        answer = await self._http.send(call)
+        if answer.status != 200:
+            refusal = read_refusal(operation, answer)
+            if isinstance(refusal, Refusal):
+                return refusal
+            raise refusal
+        try:
+            # Plaid indents: without it a record's text, which is kept, is a quarter shorter.
+            return decoder.decode(msgspec.json.format(answer.body, indent=-1))
+        except msgspec.DecodeError as error:
+            raise Malformed(f"plaid {operation}: answer", redact(str(error))) from None
+
+    async def get(
+        self,
+        operation: str,
+        fields: Mapping[str, Any],
+        decoder: "msgspec.json.Decoder[T]",
+        *,
+        access: Access | None = None,
+        repeatable: bool = True,
+    ) -> T:
+        """Plaid's answer to `operation`. Raises the ProviderError family, for a refusal the error it means."""
+        answer = await self.ask(operation, fields, decoder, access=access, repeatable=repeatable)
+        if isinstance(answer, Refusal):
+            raise error_for(answer)
+        return answer
+
+    async def institution(self, reference: str) -> Institution:
+        """What Plaid knows of an institution. It asks which countries may be looked in."""
+        fields = {"institution_id": reference, "country_codes": self._countries}
+        return (await self.get("institutions/get_by_id", fields, _INSTITUTION)).institution
+
+
+_INSTITUTION: Final = msgspec.json.Decoder(InstitutionAnswer)
+
+
+def access_token(access: Access) -> str:
+    """The connection's access token. Raises Refused where its credential isn't one of Plaid's."""
+    token = access.secrets.get(CREDENTIAL)
+    if not token:
+        raise Refused(f"connection {access.connection} has no access token: link it again")
+    return token.decode("ascii", "replace")

@@ -1,0 +1,208 @@
+"""Is a webhook Plaid's? (Plaid docs, Webhook verification): a JWT in the header Plaid-Verification, ES256, over the
+SHA-256 of the raw body, signed with a key that Plaid gives out by its id. There is no shared secret.
+
+Whatever fails, the answer is one and the same: who forges one learns nothing from it.
+"""
+
+import asyncio
+import hmac
+import re
+from base64 import urlsafe_b64decode
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Final, Protocol
+
+import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from msgspec import Meta
+
+from caudal.model.errors import NotGenuine, ProviderError
+from caudal.providers.base import Delivery
+from caudal.providers.http import Clock
+from caudal.providers.plaid.client import PlaidClient
+from caudal.providers.plaid.errors import Refusal, error_for
+from caudal.providers.plaid.payloads import VerificationKey, VerificationKeyAnswer
+
+HEADER: Final = "plaid-verification"
+BODY_BYTES_MAX: Final = 1024**2
+TOKEN_CHARS_MAX: Final = 4096
+"""Plaid's are some 350 characters long."""
+AGE_MAX: Final = timedelta(minutes=5)
+"""Plaid docs, Webhook verification."""
+AHEAD_MAX: Final = timedelta(minutes=1)
+"""The docs are silent on tokens from the future; without a bound they would outlive the one on age."""
+
+KEYS_MAX: Final = 100
+UNKNOWN_MAX: Final = 1_000
+KEY_FRESH: Final = timedelta(days=1)
+"""Then a key is fetched again, to learn whether it has expired."""
+UNKNOWN_FOR: Final = timedelta(minutes=10)
+"""How long a key id that Plaid doesn't know is not asked for again."""
+FETCH_PAUSE: Final = timedelta(minutes=1)
+"""Between two fetches: anybody can name key ids, and must not make us ask Plaid for each."""
+
+_ALGORITHM: Final = "ES256"
+_JWT: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing but this: `crit`, `b64`, `jwk` or `jku` would have a verifier do other things."""
+
+    alg: str
+    kid: Annotated[str, Meta(min_length=1, max_length=128)]
+    typ: str = "JWT"
+
+
+class _Claims(msgspec.Struct):
+    """There are no `exp`, `iss`, `aud` and `jti`."""
+
+    iat: int
+    request_body_sha256: str
+
+
+class Keys(Protocol):
+    """Where keys are known by their id."""
+
+    async def find(self, kid: str, now: datetime) -> ECKey | None:
+        """The key, None where Plaid has none of that id or it has expired."""
+        ...
+
+
+async def check(delivery: Delivery, keys: Keys) -> None:
+    """Raises NotGenuine unless Plaid signed this very body within the last five minutes."""
+    if not await _is_genuine(delivery, keys):
+        raise NotGenuine("plaid: a webhook that Plaid didn't sign, or not this body, or not now")
+
+
+async def _is_genuine(delivery: Delivery, keys: Keys) -> bool:
+    token = delivery.headers.get(HEADER, "")
+    if len(delivery.body) > BODY_BYTES_MAX or len(token) > TOKEN_CHARS_MAX:
+        return False
+    kid = _key_id(token)
+    if kid is None:
+        return False
+    key = await keys.find(kid, delivery.received_at)
+    if key is None:
+        return False
+    claims = _claims(token, key)
+    if claims is None:
+        return False
+    same = hmac.compare_digest(claims.request_body_sha256.encode(), body_hash(delivery.body).encode())
+    return same and _is_timely(claims.iat, delivery.received_at)
+
+
+def body_hash(body: bytes) -> str:
+    """Of the raw bytes: Plaid indents its JSON, and any re-serialising changes the hash."""
+    return sha256(body).hexdigest()
+
+
+def _key_id(token: str) -> str | None:
+    """The key a token names, if it is one of Plaid's form: ES256 and nothing else."""
+    form = _JWT.fullmatch(token)
+    if form is None:
+        return None
+    head = form[1]
+    try:
+        header = _HEADER.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return header.kid if header.alg == _ALGORITHM else None
+
+
+def _claims(token: str, key: ECKey) -> _Claims | None:
+    """What the token claims, if `key` signed it."""
+    try:
+        return _CLAIMS.decode(jws.deserialize_compact(token, key, algorithms=[_ALGORITHM]).payload)
+    except (JoseError, ValueError, msgspec.DecodeError):
+        return None
+
+
+def _is_timely(issued_at: int, received_at: datetime) -> bool:
+    age = received_at.timestamp() - issued_at
+    return -AHEAD_MAX.total_seconds() <= age <= AGE_MAX.total_seconds()
+
+
+class _Cached(msgspec.Struct, frozen=True):
+    key: ECKey
+    expired_at: int | None
+    fetched: timedelta
+
+
+class KeyCache:
+    """Plaid's keys by their ids. One fetch at a time, and at most one a minute in all."""
+
+    def __init__(self, client: PlaidClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: OrderedDict[str, _Cached] = OrderedDict()
+        self._unknown: OrderedDict[str, timedelta] = OrderedDict()
+        self._next_fetch: timedelta | None = None
+        self._fetching = asyncio.Lock()
+
+    async def find(self, kid: str, now: datetime) -> ECKey | None:
+        """The key, None where Plaid has none of that id, it has expired, or it is too early to ask again.
+
+        Raises the ProviderError family where Plaid can't be asked now and the key isn't known from before.
+        """
+        if self._is_stale(kid):
+            async with self._fetching:
+                if self._is_stale(kid):  # whoever held the lock before us may have fetched it
+                    await self._fetch(kid)
+        cached = self._known.get(kid)
+        if cached is None or (cached.expired_at is not None and cached.expired_at <= now.timestamp()):
+            return None
+        self._known.move_to_end(kid)
+        return cached.key
+
+    def _is_stale(self, kid: str) -> bool:
+        """Whether Plaid is to be asked, and may be."""
+        now = self._clock.monotonic()
+        if self._next_fetch is not None and now < self._next_fetch:
+            return False
+        if (cached := self._known.get(kid)) is not None:
+            return now - cached.fetched >= KEY_FRESH
+        unknown_since = self._unknown.get(kid)
+        return unknown_since is None or now - unknown_since >= UNKNOWN_FOR
+
+    async def _fetch(self, kid: str) -> None:
+        self._next_fetch = self._clock.monotonic() + FETCH_PAUSE
+        try:
+            answer = await self._client.ask("webhook_verification_key/get", {"key_id": kid}, _KEY)
+            if isinstance(answer, Refusal):
+                if answer.error.error_code != _NO_SUCH_KEY:
+                    raise error_for(answer)
+                self._note_unknown(kid)
+                return
+            self._note(kid, answer.key)
+        except ProviderError:
+            if kid not in self._known:  # one fetched a day ago does until Plaid can be asked again
+                raise
+
+    def _note(self, kid: str, key: VerificationKey) -> None:
+        try:
+            imported = ECKey.import_key({"kty": key.kty, "crv": key.crv, "x": key.x, "y": key.y})
+        except (JoseError, ValueError):
+            imported = None
+        if imported is None or (key.kid, key.kty, key.crv, key.alg) != (kid, "EC", "P-256", _ALGORITHM):
+            self._note_unknown(kid)
+            return
+        self._known[kid] = _Cached(imported, key.expired_at, self._clock.monotonic())
+        self._known.move_to_end(kid)
+        if len(self._known) > KEYS_MAX:
+            self._known.popitem(last=False)
+
+    def _note_unknown(self, kid: str) -> None:
+        self._known.pop(kid, None)
+        self._unknown[kid] = self._clock.monotonic()
+        self._unknown.move_to_end(kid)
+        if len(self._unknown) > UNKNOWN_MAX:
+            self._unknown.popitem(last=False)
+
+
+_NO_SUCH_KEY: Final = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
+_HEADER: Final = msgspec.json.Decoder(_Header)
+_CLAIMS: Final = msgspec.json.Decoder(_Claims)
+_KEY: Final = msgspec.json.Decoder(VerificationKeyAnswer)

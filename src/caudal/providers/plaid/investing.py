@@ -1,0 +1,163 @@
+"""Pulling investments: movements by date, for they have no cursor; then the positions (Plaid docs, Investments)."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from caudal.model.changes import Page, SourceRef, Window
+from caudal.providers.plaid.accounts import Moment
+from caudal.providers.plaid.course import Course, digest, investments_at, transactions_at
+from caudal.providers.plaid.errors import PRODUCT_OFF, Refusal, error_for
+from caudal.providers.plaid.investments import read_holdings, read_movements
+from caudal.providers.plaid.normalise import Reading
+from caudal.providers.plaid.payloads import HoldingsAnswer, InvestmentsAnswer, Item, ItemAnswer
+
+T = TypeVar("T")
+
+PAGE_RECORDS_MAX: Final = 500
+ROUNDS_MAX: Final = 3
+"""How often the movements are read again because rows shifted, or because Plaid went to the broker meanwhile."""
+HISTORY: Final = timedelta(days=730)
+"""Plaid keeps 24 months."""
+LOOK_BACK: Final = timedelta(days=90)
+"""Asked for anew each time, for nothing says what changed (Plaid docs, Investments: transactions)."""
+PRODUCT: Final = "investments"
+
+
+class _ProductOffError(Exception):
+    """This login has no investments to show, or doesn't share them."""
+
+
+async def investment_pages(course: Course) -> AsyncIterator[Page]:
+    """The investment accounts' movements and positions, if Plaid has been at the broker since they were last told.
+
+    A login that hasn't the product, or doesn't share it, is not asked again until its accounts or consents change.
+    """
+    refs = sorted(ref for ref, known in course.standing.accounts.items() if known.invests)
+    if not refs:
+        return
+    answer = await course.item()
+    circumstances = _circumstances(answer.item, refs)
+    updated = investments_at(answer.status)
+    if course.standing.off.get(PRODUCT) == circumstances:
+        return
+    if updated is not None and updated.isoformat() == course.standing.invested:
+        return
+    try:
+        async for page in _Investing(course, refs).pages(answer):
+            yield page
+    except _ProductOffError:
+        off = {**course.standing.off, PRODUCT: circumstances}
+        course.standing = msgspec.structs.replace(course.standing, off=off)
+        yield course.page(Reading())
+
+
+class _Investing:
+    """One pull of an Item's investments."""
+
+    def __init__(self, course: Course, refs: list[SourceRef]) -> None:
+        self._course = course
+        self._refs = refs
+        self._complete = False
+
+    async def pages(self, answer: ItemAnswer) -> AsyncIterator[Page]:
+        """The movements, then the positions. The cash among these counts exactly the movements if Plaid did not go to
+        the broker between the two."""
+        course, rounds = self._course, 0
+        while True:
+            rounds += 1
+            before = investments_at(answer.status)
+            end = course.today(before, transactions_at(answer.status)).date()
+            start = self._start(end)
+            async for page in self._movements(start, end):
+                yield page
+            holdings = await self._get("investments/holdings/get", {}, _HOLDINGS)
+            answer = await course.item()
+            updated = investments_at(answer.status)
+            settled = self._complete and (before is None or updated == before)
+            if settled or rounds == ROUNDS_MAX:
+                break
+        mark = updated.isoformat() if updated else digest([*holdings.holdings, *holdings.securities])
+        if mark == course.standing.invested:
+            return
+        reading = self._positions(holdings, course.moment(updated), settled=settled)
+        windows: list[Window] = []
+        if settled:
+            windows = [Window(ref, start, end) for ref in self._refs]
+            course.standing = msgspec.structs.replace(
+                course.standing, invested=mark, invested_to=end.isoformat()
+            )
+        yield course.page(reading, windows=windows)
+
+    async def _movements(self, start: date, end: date) -> AsyncIterator[Page]:
+        """The movements from `start` to `end`, newest first. A row that comes or goes meanwhile shifts all after it: then
+        they are read again. Each page begins with the row that the one before ended with, which shows it."""
+        self._complete = False
+        for _ in range(ROUNDS_MAX):
+            met: set[str] = set()
+            offset, total, last = 0, None, None
+            while True:
+                answer = await self._get(
+                    "investments/transactions/get", _span(start, end, offset), _MOVEMENTS
+                )
+                reading = Reading()
+                self._course.see(answer.accounts, "investments/transactions/get", reading)
+                names = read_movements(answer.investment_transactions, self._course.currencies, reading)
+                await self._course.name_strangers(reading)
+                yield self._course.page(reading)
+                shifted = total not in {None, answer.total_investment_transactions} or (
+                    last is not None and names[:1] != [last]
+                )
+                total = answer.total_investment_transactions
+                ended = offset + len(names) >= total or len(names) < 2
+                if ended or shifted:
+                    break
+                met.update(names)
+                offset, last = offset + len(names) - 1, names[-1]
+            self._complete = not shifted and len(met | set(names)) == total
+            if self._complete:
+                return
+
+    def _start(self, end: date) -> date:
+        """The day to read from: at first all there is, then what may have changed since the last time."""
+        earliest, last = end - HISTORY, self._course.standing.invested_to
+        if not last:
+            return earliest
+        return max(earliest, min(end, date.fromisoformat(last)) - LOOK_BACK)
+
+    def _positions(self, answer: HoldingsAnswer, moment: Moment, *, settled: bool) -> Reading:
+        reading = Reading()
+        self._course.see(answer.accounts, "investments/holdings/get", reading)
+        currencies = self._course.currencies
+        read_holdings(answer, currencies, self._refs, moment, reading, settled=settled)
+        return reading
+
+    async def _get(self, operation: str, fields: Mapping[str, Any], decoder: "msgspec.json.Decoder[T]") -> T:
+        answer = await self._course.ask(operation, fields, decoder)
+        if not isinstance(answer, Refusal):
+            return answer
+        if answer.error.error_code in PRODUCT_OFF:
+            raise _ProductOffError
+        raise error_for(answer)
+
+
+def _span(start: date, end: date, offset: int) -> Mapping[str, Any]:
+    return {
+        "start_date": start.isoformat(),
+        "end_date": end.isoformat(),
+        "options": {"count": PAGE_RECORDS_MAX, "offset": offset},
+    }
+
+
+def _circumstances(item: Item, refs: list[SourceRef]) -> str:
+    """What a login's having a product hangs on: its accounts, and what its person consented to."""
+    products = sorted({*(item.products or ()), *(item.consented_products or ())})
+    told = msgspec.json.encode([refs, products])
+    return blake2b(told, digest_size=8).hexdigest()
+
+
+_HOLDINGS: Final = msgspec.json.Decoder(HoldingsAnswer)
+_MOVEMENTS: Final = msgspec.json.Decoder(InvestmentsAnswer)

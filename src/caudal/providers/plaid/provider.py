@@ -1,0 +1,101 @@
+"""The provider `plaid`, whole."""
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from caudal.model.changes import Cursor, Page
+from caudal.providers.base import Access, Capability, Delivery, LinkAnswer, LinkRequest, LinkStep, Signal
+from caudal.providers.http import Clock, HttpBounds, Observer, SystemClock
+from caudal.providers.plaid import pull
+from caudal.providers.plaid.client import EMPTY, PlaidClient
+from caudal.providers.plaid.config import PlaidConfig
+from caudal.providers.plaid.errors import OVER, Refusal, error_for
+from caudal.providers.plaid.genuine import KeyCache, check
+from caudal.providers.plaid.link import Linking
+from caudal.providers.plaid.webhooks import signals
+
+CAPABILITIES: Final = frozenset(
+    {
+        Capability.ACCOUNTS,
+        Capability.BALANCES,
+        Capability.TRANSACTIONS,
+        Capability.PENDING,
+        Capability.HOLDINGS,
+        Capability.WINDOWS,
+        Capability.LINK,
+        Capability.RELINK,
+        Capability.REFRESH,
+        Capability.REVOKE,
+        Capability.WEBHOOKS,
+    }
+)
+
+
+class PlaidProvider:
+    """Banks by Plaid: one in a process, for one event loop; a context that holds its connections."""
+
+    name = "plaid"
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        config: PlaidConfig,
+        http_bounds: HttpBounds | None = None,
+        *,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._client = PlaidClient(
+            config, http_bounds or HttpBounds(), clock=self._clock, transport=transport, observer=observer
+        )
+        self._linking = Linking(self._client, config, self._clock)
+        self._keys = KeyCache(self._client, self._clock)
+
+    def __repr__(self) -> str:
+        return f"PlaidProvider({self._config!r})"
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
+        """The connection's pages after `cursor`: see `pull`."""
+        return pull.pull(self._client, access, cursor, self._clock, self._config.country_codes)
+
+    async def begin_link(self, request: LinkRequest) -> LinkStep:
+        """Where to send the person: Plaid's own page (Hosted Link)."""
+        return await self._linking.begin(request)
+
+    async def continue_link(self, answer: LinkAnswer) -> LinkStep:
+        """The next step of a link."""
+        return await self._linking.go_on(answer)
+
+    async def refresh(self, access: Access) -> None:
+        """Have Plaid go to the bank now. It answers at once; what it finds is there after the webhook.
+
+        An add-on that is paid for by the call: Refused where Plaid's account has not got it.
+        """
+        await self._client.get("transactions/refresh", {}, EMPTY, access=access)
+
+    async def revoke(self, access: Access) -> None:
+        """Remove the Item: billing ends, the token dies, no webhook comes any more. One that is over is no error."""
+        answer = await self._client.ask("item/remove", {}, EMPTY, access=access)
+        if isinstance(answer, Refusal) and answer.error.error_code not in OVER:
+            raise error_for(answer)
+
+    async def read_webhook(self, delivery: Delivery) -> list[Signal]:
+        """What a webhook says, once it is shown to be Plaid's. Raises NotGenuine, and where the key it names can't be
+        fetched now the error of that: it will be delivered again."""
+        await check(delivery, self._keys)
+        return signals(delivery.body)

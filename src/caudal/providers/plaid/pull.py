@@ -1,0 +1,238 @@
+"""The order in which Plaid is asked, so that what is told holds together (Plaid docs, Transactions: sync; Items).
+
+1. Who it is: at the first pull alone, /item/get and /accounts/get.
+2. /transactions/sync to the end of its loop, each answer a page. Whatever ends a loop half-way ends the pull: it must
+   be at rest before anything else is told, or the engine couldn't tell what a loop pulled anew no longer tells.
+3. What stood there: /item/get says when Plaid last went to the bank. If that is news, /accounts/get, and then sync
+   once more: if it brings nothing, no movement came between the loop's end and the balances, so the balances count
+   exactly what was told. If it brings something, that is told and the balances are asked for again.
+4. Investments (`investing`). If 3 fails, 4 goes on; what failed is raised in the end.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from caudal.model.changes import (
+    AccountGone,
+    Cursor,
+    Page,
+    SourceRef,
+    TransactionGone,
+    TransactionSeen,
+)
+from caudal.model.errors import (
+    CursorInvalid,
+    Malformed,
+    NotReady,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from caudal.providers.base import Access
+from caudal.providers.http import Clock
+from caudal.providers.plaid.accounts import balances_seen, invests
+from caudal.providers.plaid.client import PlaidClient
+from caudal.providers.plaid.course import ACCOUNTS, Course, digest, investments_at, transactions_at
+from caudal.providers.plaid.errors import PREPARING, Refusal, error_for
+from caudal.providers.plaid.investing import investment_pages
+from caudal.providers.plaid.normalise import Reading, read_removed, read_transactions
+from caudal.providers.plaid.payloads import AccountsAnswer, Institution, Item, ItemStatus, SyncAnswer
+from caudal.providers.plaid.standing import Standing
+
+PAGE_RECORDS_MAX: Final = 500
+"""The most that Plaid gives. The fewer pages a loop has, the rarer is a change between two of them."""
+ROUNDS_MAX: Final = 3
+"""How often balances are asked for again because a movement came between. Then they are left for the next pull."""
+HISTORY_COMING: Final = timedelta(seconds=10)
+"""The rest of the history takes minutes (Plaid docs, Transactions); the engine backs off from here."""
+
+_MUTATED: Final = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
+_OPTIONS: Final = {"include_original_description": True, "personal_finance_category_version": "v2"}
+_PASSING: Final = (RateLimited, Unavailable, NotReady, Malformed)
+"""What keeps one question from being answered, and not the next."""
+
+
+async def pull(
+    client: PlaidClient, access: Access, cursor: Cursor, clock: Clock, countries: Sequence[str]
+) -> AsyncIterator[Page]:
+    """The Item's pages after `cursor`; none at all where nothing is new.
+
+    Raises the ProviderError family. NotReady in the end says that more history is on its way.
+    """
+    course = Course(client, access, Standing.read(cursor), clock, countries)
+    if not course.standing.known:
+        yield await _introduction(course)
+    loop = _Loop(course)
+    async for page in loop.pages():
+        yield page
+    failure: ProviderError | None = None
+    for stage in (_balances(course, loop), investment_pages(course)):
+        try:
+            async for page in stage:
+                yield page
+        except _PASSING as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    if course.paged:
+        yield course.page(Reading(), more=False)
+    if loop.history_coming:
+        raise NotReady(
+            "plaid: the rest of the history is being fetched from the bank", retry_after=HISTORY_COMING
+        )
+
+
+async def _introduction(course: Course) -> Page:
+    """Whose accounts these are. Not at rest: if this is a pull from the beginning again, its end is yet to come."""
+    item = (await course.item()).item
+    institution = await _institution(course, item)
+    course.standing = msgspec.structs.replace(
+        course.standing,
+        bank=item.institution_name or (institution.name if institution else None),
+        countries=tuple(institution.country_codes) if institution else (),
+    )
+    reading = Reading()
+    course.see((await course.get("accounts/get", {}, ACCOUNTS)).accounts, "accounts/get", reading)
+    return course.page(reading, at_rest=False)
+
+
+async def _institution(course: Course, item: Item) -> Institution | None:
+    """The bank, for its country. None where Plaid doesn't say now: the configured countries then stand for it."""
+    reference = item.institution_id or course.access.institution
+    if reference is None:
+        return None
+    try:
+        return await course.client.institution(reference)
+    except ProviderError:
+        return None
+
+
+class _Loop:
+    """/transactions/sync, to the end of what it holds."""
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._removed: dict[tuple[SourceRef, str], TransactionGone] = {}
+        self.history_coming = False
+
+    async def pages(self, answer: SyncAnswer | None = None) -> AsyncIterator[Page]:
+        """A loop's pages, from `answer` where its first has come already. None where there is nothing to say."""
+        course = self._course
+        answer = answer or await self.ask()
+        while answer.has_more:
+            yield await self._page(answer)
+            answer = await self.ask()
+        if not (answer.tells_nothing and answer.next_cursor == course.standing.next and course.rested):
+            yield await self._page(answer)
+        self._removed.clear()
+
+    async def ask(self) -> SyncAnswer:
+        """The answer after where we stand. Raises CursorInvalid where Plaid calls us back, NotReady where it has
+        nothing yet."""
+        standing = self._course.standing
+        fields: dict[str, Any] = {"count": PAGE_RECORDS_MAX, "options": _OPTIONS}
+        if standing.next:
+            fields["cursor"] = standing.next
+        answer = await self._course.ask("transactions/sync", fields, _SYNC)
+        if isinstance(answer, Refusal):
+            raise _called_back(answer, standing) or error_for(answer)
+        if answer.has_more and answer.next_cursor == standing.next:
+            raise Malformed(
+                "plaid transactions/sync: answer", "has more, after the very cursor it was asked from"
+            )
+        if answer.transactions_update_status == "NOT_READY" and answer.tells_nothing:
+            raise NotReady("plaid transactions/sync: no transactions are there yet", retry_after=PREPARING)
+        self.history_coming = answer.transactions_update_status in {"NOT_READY", "INITIAL_UPDATE_COMPLETE"}
+        return answer
+
+    async def _page(self, answer: SyncAnswer) -> Page:
+        course, reading = self._course, Reading()
+        course.see(answer.accounts, "transactions/sync", reading)
+        where = "transactions/sync $."
+        read_transactions(answer.added, f"{where}added", course.currencies, reading)
+        read_transactions(answer.modified, f"{where}modified", course.currencies, reading)
+        read_removed(answer.removed, f"{where}removed", reading)
+        self._let_removal_win(reading)
+        await course.name_strangers(reading)
+        course.standing = course.standing.after_page(answer.next_cursor, more=answer.has_more)
+        return course.page(reading, at_rest=not answer.has_more)
+
+    def _let_removal_win(self, reading: Reading) -> None:
+        """A record removed on one page of a loop and told on a later one stays removed: across pages and lists Plaid
+        promises no order, and ids don't come back."""
+        revenants = []
+        if self._removed:
+            told = ((c.ref, c.id) for c in reading.changes if isinstance(c, TransactionSeen))
+            revenants = [self._removed[key] for key in told if key in self._removed]
+        self._removed |= {(c.ref, c.id): c for c in reading.changes if isinstance(c, TransactionGone)}
+        reading.changes += revenants
+
+
+async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
+    """The accounts and what stands on them, if Plaid has been at the bank since they were last told."""
+    rounds = 0
+    while True:
+        rounds += 1
+        answer = await course.item()
+        mark = _mark(answer.status)
+        if mark == course.standing.told:
+            return
+        accounts = await course.get("accounts/get", {}, ACCOUNTS)
+        check = await loop.ask()
+        async for page in loop.pages(check):
+            yield page
+        if check.tells_nothing or rounds == ROUNDS_MAX:
+            break
+    settled, mark = check.tells_nothing, mark or digest(accounts.accounts)
+    if mark != course.standing.told:
+        reading = _accounts(course, accounts, answer.status, settled=settled)
+        if settled:
+            course.standing = msgspec.structs.replace(course.standing, told=mark)
+        yield course.page(reading)
+
+
+def _accounts(course: Course, answer: AccountsAnswer, status: ItemStatus | None, *, settled: bool) -> Reading:
+    reading, before = Reading(), course.standing.accounts.keys()
+    accounts = course.see(answer.accounts, "accounts/get", reading)
+    if not reading.unreadable:  # else the account that seems to be missing may be the one that can't be read
+        gone = sorted(before - {account.account_id for account in accounts})
+        reading.changes += [AccountGone(ref) for ref in gone]
+        course.forget(gone)
+    banks, brokers = transactions_at(status), investments_at(status)
+    for account in accounts:
+        moment = course.moment((invests(account) and brokers) or banks)
+        for told in balances_seen(account, moment, settled=settled):
+            reading.add(told)
+    return reading
+
+
+def _mark(status: ItemStatus | None) -> str | None:
+    """What names the state of the balances: Plaid's last updates. None where it doesn't tell the bank's."""
+    banks, brokers = transactions_at(status), investments_at(status)
+    if banks is None:
+        return None
+    return banks.isoformat() if brokers is None else f"{banks.isoformat()} {brokers.isoformat()}"
+
+
+def _called_back(refusal: Refusal, standing: Standing) -> CursorInvalid | None:
+    """Where to pull again from, if that is what Plaid says.
+
+    A cursor of another Item's stream, or one forgotten, has no code of its own: INVALID_FIELD, and a message that
+    speaks of the cursor.
+    """
+    error = refusal.error
+    if error.error_code == _MUTATED:
+        return CursorInvalid(str(refusal), restart=standing.called_back)
+    if (
+        error.error_code == "INVALID_FIELD"
+        and standing.next
+        and "cursor" in (error.error_message or "").lower()
+    ):
+        return CursorInvalid(str(refusal), restart="")
+    return None
+
+
+_SYNC: Final = msgspec.json.Decoder(SyncAnswer)

@@ -1,0 +1,1 @@
+"""Plaid, as its contract describes it, over the simulated world."""
