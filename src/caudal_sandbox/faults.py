@@ -24,7 +24,8 @@ class Kind(enum.StrEnum):
     LATENCY = "latency"
     """The answer comes late [milliseconds: 1000]."""
     HANG = "hang"
-    """No answer comes; the connection is broken off in the end [milliseconds: 600000]."""
+    """No answer comes, though what was asked for has been done; the connection is broken off in the end
+    [milliseconds: 600000]."""
     RESET = "reset"
     """The connection is reset instead of an answer; what was asked for has been done all the same [done: true]."""
     RATE_LIMITED = "rate_limited"

@@ -20,7 +20,7 @@ from caudal.model.changes import (
     Window,
 )
 from caudal.model.money import Money
-from caudal.store import spaces
+from caudal.store import doctor, spaces
 from caudal.store.database import Store
 from caudal.sync import engine
 
@@ -72,6 +72,16 @@ def page(changes: Iterable[Change], cursor: str = "", windows: Sequence[Window] 
     return Page([ACCOUNT, *changes], Cursor(cursor), bool(cursor), windows)
 
 
+def instead_of(replaced: str, told: TransactionSeen) -> TransactionSeen:
+    """A record that took the place of the one with the id `replaced`."""
+    return msgspec.structs.replace(told, replaces=replaced)
+
+
+def unrested(told: Page, cursor: str) -> Page:
+    """The page amid a loop: after it the source may yet call back to before it."""
+    return msgspec.structs.replace(told, next=Cursor(cursor), more=True, at_rest=False)
+
+
 def pull_of(*pages: Page) -> Callable[[Cursor], AsyncIterator[Page]]:
     """A provider that tells these pages whatever the cursor."""
 
@@ -100,3 +110,26 @@ def ledger_of(conninfo: str) -> list[tuple[object, ...]]:
         order by 1, 2, 3, 4, 5, 6, 7, 8, 9
         """,
     )
+
+
+def standing(conninfo: str, space_id: UUID) -> dict[str, Decimal]:
+    """What the ledger holds, live: the provider's id of the record each transaction goes by → its amount."""
+    rows = all_rows(
+        conninfo,
+        f"""
+        select o.provider_id, t.amount
+        from caudal.transaction t
+        left join caudal.observation o on o.space_id = t.space_id and o.observation_id = t.follows
+        where t.space_id = '{space_id}' and t.gone_at is null
+        """,
+    )
+    held = {str(provider_id): Decimal(str(amount)) for provider_id, amount in rows}
+    assert len(held) == len(rows), "no record stands for two transactions"
+    return held
+
+
+async def faults(store: Store, space_id: UUID) -> dict[str, int]:
+    """What `caudal doctor` would find amiss in the space's ledger; empty where it is sound."""
+    async with store.transaction(space_id) as tx:
+        counts = msgspec.structs.asdict(await doctor.invariants(tx, space_id))
+    return {what: count for what, count in counts.items() if count and what != "unfinished"}

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, repeat
 
 import click
 import msgspec
@@ -26,7 +27,8 @@ from caudal.providers.base import Abandoned, Ask, LiveProvider, Poll, Visit, Wai
 from caudal.store.spaces import LinkedConnection, Space
 from caudal.sync import engine
 
-_FIRST_POLL_SECONDS = 1
+_FIRST_POLLS_MS = (100, 500, 1_000)
+"""A person takes longer; somebody who was logged in already, and the sandbox, don't."""
 
 
 class LinkWish(msgspec.Struct, frozen=True):
@@ -147,14 +149,14 @@ async def _visited(
     show.errors.print(f"log in at: {visit.url}", soft_wrap=True, highlight=False)
     if wish.sandbox is not None:
         await asyncio.to_thread(_played, visit.url, wish)
-    state, wait = visit.state, _FIRST_POLL_SECONDS
-    while True:
+    state = visit.state
+    for wait in chain(_FIRST_POLLS_MS, repeat(visit.poll_seconds * 1000)):
         step = await links.proceed(opened, space, live, Poll(state), relink)
         if not isinstance(step, Waiting) or datetime.now(UTC) >= visit.expires_at:
             return step
         state = step.state
-        await asyncio.sleep(min(wait, visit.poll_seconds))
-        wait = visit.poll_seconds
+        await asyncio.sleep(wait / 1000)
+    raise AssertionError("waiting has no end but the link's own")
 
 
 def _played(url: str, wish: LinkWish) -> None:

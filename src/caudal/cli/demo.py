@@ -1,4 +1,4 @@
-"""`caudal demo`: see it work, on a throw-away installation, with statement files that ship with Caudal."""
+"""`caudal demo`: see it work, on a throw-away installation, with simulated banks and with sample statement files."""
 
 import asyncio
 import shutil
@@ -9,15 +9,27 @@ from typing import Final
 
 import click
 
+from caudal.cli import connections as connections_cli
 from caudal.cli import ledger as ledger_cli
 from caudal.cli import show
+from caudal.cli.connections import LinkWish
 from caudal.cli.files import show_import
-from caudal.hub import imports, installation, keys, ledger, spaces
+from caudal.cli.sandbox import compared, show_comparison
+from caudal.cli.sandbox_control import SandboxControl
+from caudal.cli.sandbox_process import running
+from caudal.hub import connections, imports, installation, keys, ledger, spaces, syncs
 from caudal.hub.installation import Installation
+from caudal.model.errors import CaudalError
+from caudal.providers import registry
+from caudal.providers.base import LiveProvider
 from caudal.providers.file.provider import FileDrop
-from caudal.settings import Settings
+from caudal.settings import PlaidSettings, Settings
 from caudal.store.ledger import Filter
 from caudal.store.spaces import Space
+
+_PERSON: Final = "person-1"
+_BANKS: Final = {"ins_900003": "Prairie Stone Bank", "ins_900004": "Larkfield Savings"}
+"""Where that person of the sandbox has accounts."""
 
 _CURRENCIES: Final = {"aurora-sul": "BRL", "thornbury-vale": "GBP", "larkfield": "USD"}
 """What the sample exports don't say of themselves, as a person would with --currency."""
@@ -28,17 +40,19 @@ _LATEST: Final = 12
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the throw-away home in place afterwards.")
 def demo(*, keep: bool) -> None:
-    """Import sample statements of several banks and formats, twice, and show the ledger and its proof."""
+    """Link two simulated banks and keep them in step for a month; import sample statement files; show the proof."""
     home = Path(tempfile.mkdtemp(prefix="caudal-demo-"))
     try:
-        settings = Settings(home=str(home))
-        where = keys.init(settings)
+        where = keys.init(Settings(home=str(home)))
         show.console.print(f"a throw-away home: {home}", soft_wrap=True)
         show.console.print(f"made a key that seals secrets: {where}", soft_wrap=True)
-        show.console.print("starting Caudal's own PostgreSQL …")
-        with as_file(files("caudal.cli").joinpath("samples")) as samples:
+        show.console.print("starting a simulated world with its banks, and Caudal's own PostgreSQL …")
+        with (
+            running("--limits", "off") as url,
+            as_file(files("caudal.cli").joinpath("samples")) as samples,
+        ):
             drops = [_drop(path) for path in sorted(samples.iterdir()) if path.suffix != ".md"]
-            asyncio.run(_run(settings, drops))
+            asyncio.run(_run(_settings(home, url), SandboxControl(url), url, drops))
     finally:
         if keep:
             show.console.print(f"kept: CAUDAL_HOME={home} caudal accounts", soft_wrap=True)
@@ -46,29 +60,64 @@ def demo(*, keep: bool) -> None:
             shutil.rmtree(home, ignore_errors=True)
 
 
+def _settings(home: Path, url: str) -> Settings:
+    """An installation whose Plaid is the sandbox at `url`; it needn't wait long for a history that is made at once."""
+    plaid = PlaidSettings(client_id="demo", secret="demo", environment="sandbox", url=url)  # noqa: S106  no one's
+    return Settings(home=str(home), preparing_poll_ms=100, plaid=plaid)
+
+
 def _drop(path: Path) -> FileDrop:
     currency = next((code for prefix, code in _CURRENCIES.items() if path.name.startswith(prefix)), None)
     return FileDrop(path, currency=currency)
 
 
-async def _run(settings: Settings, drops: list[FileDrop]) -> None:
+async def _run(settings: Settings, control: SandboxControl, url: str, drops: list[FileDrop]) -> None:
     async with installation.opened(settings) as opened:
-        space = await spaces.chosen(opened.store, None, make=True)
-        show.console.rule("[bold]Statement files in[/bold]")
-        for drop in drops:
-            show_import(await _import(opened, space, drop))
-        show.console.rule("[bold]The same files again[/bold]")
-        again = [await _import(opened, space, drop) for drop in drops]
-        new = sum(report.new + report.changed for report in again)
-        known = sum(report.known for report in again)
-        show.console.print(f"imported again: [bold]{new} new[/bold], {known} known")
-        show.console.rule("[bold]Accounts, each proven against its bank's own balances[/bold]")
-        ledger_cli.show_accounts(await ledger.accounts(opened, space))
-        show.console.rule("[bold]Latest transactions[/bold]")
-        ledger_cli.show_transactions(await ledger.transactions(opened, space, Filter(limit=_LATEST)))
-        show.console.rule("[bold]In quarantine: kept, counted, never guessed[/bold]")
-        ledger_cli.show_quarantine(await ledger.quarantine(opened, space, _LATEST))
+        linked = await spaces.chosen(opened.store, "banks, live", make=True)
+        async with registry.opened(settings, "plaid") as live:
+            await _banks(opened, linked, live, control, url)
+        await _files(opened, await spaces.chosen(opened.store, "statement files", make=True), drops)
 
 
-async def _import(opened: Installation, space: Space, drop: FileDrop) -> imports.FileReport:
-    return await imports.import_file(opened, space, drop)
+async def _banks(
+    opened: Installation, space: Space, live: LiveProvider, control: SandboxControl, url: str
+) -> None:
+    show.console.rule("[bold]Two banks linked, with two years of history[/bold]")
+    for institution, name in _BANKS.items():
+        show.console.print(f"linking {name} …")
+        wish = LinkWish("plaid", institution, sandbox=(url, _PERSON, "any"), asks=False)
+        made = (await connections_cli.linked(opened, space, live, wish)).connection
+        connections_cli.show_sync(await syncs.sync_until_ready(opened, space, made, live))
+    show.console.rule("[bold]A month later[/bold]")
+    moved = await asyncio.to_thread(control.post, "advance", {"days": 30})
+    show.console.print(f"it is {moved['now']} in the simulated world; syncing …")
+    for connection in await connections.linked(opened, space):
+        connections_cli.show_sync(await syncs.sync(opened, space, connection, live))
+    show.console.rule("[bold]The ledger, held against what really happened[/bold]")
+    ledger_cli.show_accounts(await ledger.accounts(opened, space))
+    ledger_cli.show_transactions(await ledger.transactions(opened, space, Filter(limit=_LATEST)))
+    found = await compared(opened, space, control)
+    show_comparison(found)
+    verdicts = await ledger.proofs(opened, space)
+    proven = sum(row.verdict == "proven" for row in verdicts)
+    show.console.print(f"{proven} of {len(verdicts)} accounts proven against their banks' balances")
+    if not found.equal or proven != len(verdicts):
+        raise DemoFailed("the ledger isn't the truth: please report this, with what is shown above")
+
+
+class DemoFailed(CaudalError):
+    """What the demo shows isn't what it promises."""
+
+
+async def _files(opened: Installation, space: Space, drops: list[FileDrop]) -> None:
+    show.console.rule("[bold]Statement files in[/bold]")
+    for drop in drops:
+        show_import(await imports.import_file(opened, space, drop))
+    again = [await imports.import_file(opened, space, drop) for drop in drops]
+    new = sum(report.new + report.changed for report in again)
+    known = sum(report.known for report in again)
+    show.console.print(f"the same files again: [bold]{new} new[/bold], {known} known")
+    show.console.rule("[bold]Accounts, each proven against its bank's own balances[/bold]")
+    ledger_cli.show_accounts(await ledger.accounts(opened, space))
+    show.console.rule("[bold]In quarantine: kept, counted, never guessed[/bold]")
+    ledger_cli.show_quarantine(await ledger.quarantine(opened, space, _LATEST))

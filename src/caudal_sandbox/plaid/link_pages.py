@@ -244,7 +244,7 @@ def _step(
     )
     client = escape(token.wanted.display_name)
     whole = f'<p class="quiet">{client} · sandbox</p><h1>{title}</h1>{problem}{body}<div class="ways">{ways}</div>'
-    return _document(title, whole, lang=token.wanted.language)
+    return _document(title, whole)
 
 
 def _form(session: Session, do: str, fields: str) -> str:
@@ -255,9 +255,10 @@ def _form(session: Session, do: str, fields: str) -> str:
     )
 
 
-def _document(title: str, body: str, *, lang: str = "en") -> str:
+def _document(title: str, body: str) -> str:
+    """In English whatever language was asked for: the sandbox speaks to developers."""
     return (
-        f'<!doctype html><html lang="{escape(lang)}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
     )

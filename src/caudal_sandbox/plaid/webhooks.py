@@ -174,18 +174,13 @@ class Courier:
             await asyncio.wait(self._firsts | self._laters)
 
     async def aclose(self) -> None:
-        """Stop sending; what is on its way is given up."""
+        """Stop sending, in the midst of whatever is on its way."""
         for task in (tasks := self._firsts | self._laters):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
             self._client = None
-
-    @property
-    def open(self) -> int:
-        """Webhooks on their way."""
-        return self.counts[Fate.OPEN]
 
     def _start(self, delivery: Delivery, strikes: dict[Kind, Strike]) -> None:
         url = delivery.hook.url

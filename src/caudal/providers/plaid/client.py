@@ -11,6 +11,7 @@ from caudal.model.errors import Malformed, Refused
 from caudal.providers.base import Access
 from caudal.providers.http import (
     Budget,
+    Budgets,
     Call,
     Clock,
     HttpBounds,
@@ -29,7 +30,7 @@ API_VERSION: Final = "2020-09-14"
 CREDENTIAL: Final = "access_token"
 """The field of a connection's secrets, and of Plaid's requests."""
 
-_BUDGETS: Final[Mapping[str, Budget]] = {
+BUDGETS: Final[Mapping[str, Budget]] = {
     "accounts/get": Budget(15, 15_000),
     "institutions/get_by_id": Budget(None, 400),
     "investments/holdings/get": Budget(15, 2_000),
@@ -61,6 +62,7 @@ class PlaidClient:
         bounds: HttpBounds,
         *,
         clock: Clock,
+        budgets: Budgets | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -76,7 +78,7 @@ class PlaidClient:
             },
             judge=judge,
             request_id=request_id,
-            budgets=LocalBudgets(_BUDGETS, clock=clock),
+            budgets=budgets or LocalBudgets(BUDGETS, clock=clock),
             bounds=bounds,
             clock=clock,
             observer=observer,

@@ -32,7 +32,8 @@ T = TypeVar("T")
 
 
 class Course:
-    """One pull of one Item. `standing` moves with each page; `currencies` are its accounts' own."""
+    """One pull of one Item. `standing` moves with each page; `currencies` are its accounts' own; `rested` and `paged`
+    say whether a loop is at its end, and whether anything was told; `last_item` is what /item/get last said."""
 
     def __init__(
         self, client: PlaidClient, access: Access, standing: Standing, clock: Clock, countries: Sequence[str]
@@ -43,6 +44,7 @@ class Course:
         self.currencies = {ref: known.currency for ref, known in standing.accounts.items()}
         self.rested = standing.at_rest
         self.paged = False
+        self.last_item: ItemAnswer | None = None
         self._clock = clock
         self._countries = countries
         self._told: dict[SourceRef, AccountSeen] = {}
@@ -62,6 +64,7 @@ class Course:
         answer = await self.get("item/get", {}, _ITEM)
         if answer.item.error is not None:
             raise error_for(Refusal("item/get", 200, answer.item.error))
+        self.last_item = answer
         return answer
 
     def see(self, records: Sequence[Raw], where: str, reading: Reading) -> list[Account]:

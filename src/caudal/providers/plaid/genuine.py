@@ -147,9 +147,10 @@ class KeyCache:
 
         Raises the ProviderError family where Plaid can't be asked now and the key isn't known from before.
         """
-        if self._is_stale(kid):
+        if self._is_wanted(kid):
             async with self._fetching:
-                if self._is_stale(kid):  # whoever held the lock before us may have fetched it
+                # Whoever held the lock before us may have fetched it.
+                if self._is_wanted(kid) and self._may_fetch():
                     await self._fetch(kid)
         cached = self._known.get(kid)
         if cached is None or (cached.expired_at is not None and cached.expired_at <= now.timestamp()):
@@ -157,15 +158,17 @@ class KeyCache:
         self._known.move_to_end(kid)
         return cached.key
 
-    def _is_stale(self, kid: str) -> bool:
-        """Whether Plaid is to be asked, and may be."""
+    def _is_wanted(self, kid: str) -> bool:
+        """Whether Plaid is to be asked."""
         now = self._clock.monotonic()
-        if self._next_fetch is not None and now < self._next_fetch:
-            return False
         if (cached := self._known.get(kid)) is not None:
             return now - cached.fetched >= KEY_FRESH
         unknown_since = self._unknown.get(kid)
         return unknown_since is None or now - unknown_since >= UNKNOWN_FOR
+
+    def _may_fetch(self) -> bool:
+        """Whether the last fetch was long enough ago."""
+        return self._next_fetch is None or self._clock.monotonic() >= self._next_fetch
 
     async def _fetch(self, kid: str) -> None:
         self._next_fetch = self._clock.monotonic() + FETCH_PAUSE

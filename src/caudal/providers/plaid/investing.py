@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from caudal.model.changes import Page, SourceRef, Window
-from caudal.providers.plaid.accounts import Moment
+from caudal.providers.plaid.accounts import Moment, balances_seen, invests
 from caudal.providers.plaid.course import Course, digest, investments_at, transactions_at
 from caudal.providers.plaid.errors import PRODUCT_OFF, Refusal, error_for
 from caudal.providers.plaid.investments import read_holdings, read_movements
@@ -39,7 +39,7 @@ async def investment_pages(course: Course) -> AsyncIterator[Page]:
     refs = sorted(ref for ref, known in course.standing.accounts.items() if known.invests)
     if not refs:
         return
-    answer = await course.item()
+    answer = course.last_item or await course.item()
     circumstances = _circumstances(answer.item, refs)
     updated = investments_at(answer.status)
     if course.standing.off.get(PRODUCT) == circumstances:
@@ -87,37 +87,35 @@ class _Investing:
         windows: list[Window] = []
         if settled:
             windows = [Window(ref, start, end) for ref in self._refs]
+            off = {product: why for product, why in course.standing.off.items() if product != PRODUCT}
             course.standing = msgspec.structs.replace(
-                course.standing, invested=mark, invested_to=end.isoformat()
+                course.standing, invested=mark, invested_to=end.isoformat(), off=off
             )
         yield course.page(reading, windows=windows)
 
     async def _movements(self, start: date, end: date) -> AsyncIterator[Page]:
         """The movements from `start` to `end`, newest first. A row that comes or goes meanwhile shifts all after it: then
-        they are read again. Each page begins with the row that the one before ended with, which shows it."""
-        self._complete = False
+        they are read again.
+
+        Each page begins with the row that the one before ended with. So as many different rows are met as there are
+        if that row is where it was, and more or fewer if the rows shifted.
+        """
         for _ in range(ROUNDS_MAX):
             met: set[str] = set()
-            offset, total, last = 0, None, None
-            while True:
+            offset, ended = 0, False
+            while not ended:
                 answer = await self._get(
                     "investments/transactions/get", _span(start, end, offset), _MOVEMENTS
                 )
-                reading = Reading()
+                total, reading = answer.total_investment_transactions, Reading()
                 self._course.see(answer.accounts, "investments/transactions/get", reading)
                 names = read_movements(answer.investment_transactions, self._course.currencies, reading)
                 await self._course.name_strangers(reading)
                 yield self._course.page(reading)
-                shifted = total not in {None, answer.total_investment_transactions} or (
-                    last is not None and names[:1] != [last]
-                )
-                total = answer.total_investment_transactions
-                ended = offset + len(names) >= total or len(names) < 2
-                if ended or shifted:
-                    break
                 met.update(names)
-                offset, last = offset + len(names) - 1, names[-1]
-            self._complete = not shifted and len(met | set(names)) == total
+                ended = offset + len(names) >= total or len(names) < 2
+                offset += len(names) - 1
+                self._complete = ended and len(met) == total
             if self._complete:
                 return
 
@@ -130,7 +128,10 @@ class _Investing:
 
     def _positions(self, answer: HoldingsAnswer, moment: Moment, *, settled: bool) -> Reading:
         reading = Reading()
-        self._course.see(answer.accounts, "investments/holdings/get", reading)
+        for account in self._course.see(answer.accounts, "investments/holdings/get", reading):
+            if invests(account):
+                for told in balances_seen(account, moment, settled=settled):
+                    reading.add(told)
         currencies = self._course.currencies
         read_holdings(answer, currencies, self._refs, moment, reading, settled=settled)
         return reading

@@ -153,7 +153,7 @@ class Linking:
         if state.relink and any(_succeeded(session) for session in sessions):
             return Mended()
         added = [item for session in sessions for item in _added(session) if item.public_token]
-        if added and not state.relink:
+        if added:
             return await self._found(added)
         return self._undone(answer, sessions, state)
 

@@ -135,12 +135,6 @@ class Account(msgspec.Struct):
     persistent_account_id: str | None = None
 
 
-class AccountsAnswer(msgspec.Struct):
-    """/accounts/get."""
-
-    accounts: list[Raw]
-
-
 class Update(msgspec.Struct):
     """When Plaid last went to the bank for a product."""
 
@@ -163,6 +157,13 @@ class Item(msgspec.Struct):
     error: PlaidError | None = None
     products: list[str] | None = None
     consented_products: list[str] | None = None
+
+
+class AccountsAnswer(msgspec.Struct):
+    """/accounts/get."""
+
+    accounts: list[Raw]
+    item: Item | None = None
 
 
 class ItemAnswer(msgspec.Struct):

@@ -8,7 +8,7 @@ import httpx
 
 from caudal.model.changes import Cursor, Page
 from caudal.providers.base import Access, Capability, Delivery, LinkAnswer, LinkRequest, LinkStep, Signal
-from caudal.providers.http import Clock, HttpBounds, Observer, SystemClock
+from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 from caudal.providers.plaid import pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
 from caudal.providers.plaid.config import PlaidConfig
@@ -35,7 +35,10 @@ CAPABILITIES: Final = frozenset(
 
 
 class PlaidProvider:
-    """Banks by Plaid: one in a process, for one event loop; a context that holds its connections."""
+    """Banks by Plaid: one in a process, for one event loop; a context that holds its connections.
+
+    `budgets` replaces this process's own of Plaid's documented limits (`client.BUDGETS`), to share them or to lift them.
+    """
 
     name = "plaid"
     capabilities = CAPABILITIES
@@ -46,13 +49,19 @@ class PlaidProvider:
         http_bounds: HttpBounds | None = None,
         *,
         clock: Clock | None = None,
+        budgets: Budgets | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self._client = PlaidClient(
-            config, http_bounds or HttpBounds(), clock=self._clock, transport=transport, observer=observer
+            config,
+            http_bounds or HttpBounds(),
+            clock=self._clock,
+            budgets=budgets,
+            transport=transport,
+            observer=observer,
         )
         self._linking = Linking(self._client, config, self._clock)
         self._keys = KeyCache(self._client, self._clock)

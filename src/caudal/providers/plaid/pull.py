@@ -1,6 +1,6 @@
 """The order in which Plaid is asked, so that what is told holds together (Plaid docs, Transactions: sync; Items).
 
-1. Who it is: at the first pull alone, /item/get and /accounts/get.
+1. Who it is: at the first pull alone, /accounts/get, and /institutions/get_by_id for the bank's country.
 2. /transactions/sync to the end of its loop, each answer a page. Whatever ends a loop half-way ends the pull: it must
    be at rest before anything else is told, or the engine couldn't tell what a loop pulled anew no longer tells.
 3. What stood there: /item/get says when Plaid last went to the bank. If that is news, /accounts/get, and then sync
@@ -37,9 +37,9 @@ from caudal.providers.plaid.accounts import balances_seen, invests
 from caudal.providers.plaid.client import PlaidClient
 from caudal.providers.plaid.course import ACCOUNTS, Course, digest, investments_at, transactions_at
 from caudal.providers.plaid.errors import PREPARING, Refusal, error_for
-from caudal.providers.plaid.investing import investment_pages
+from caudal.providers.plaid.investing import PRODUCT, investment_pages
 from caudal.providers.plaid.normalise import Reading, read_removed, read_transactions
-from caudal.providers.plaid.payloads import AccountsAnswer, Institution, Item, ItemStatus, SyncAnswer
+from caudal.providers.plaid.payloads import AccountsAnswer, Institution, ItemStatus, SyncAnswer
 from caudal.providers.plaid.standing import Standing
 
 PAGE_RECORDS_MAX: Final = 500
@@ -87,23 +87,22 @@ async def pull(
 
 async def _introduction(course: Course) -> Page:
     """Whose accounts these are. Not at rest: if this is a pull from the beginning again, its end is yet to come."""
-    item = (await course.item()).item
-    institution = await _institution(course, item)
+    answer = await course.get("accounts/get", {}, ACCOUNTS)
+    item = answer.item
+    reference = (item.institution_id if item else None) or course.access.institution
+    institution = await _institution(course, reference) if reference else None
     course.standing = msgspec.structs.replace(
         course.standing,
-        bank=item.institution_name or (institution.name if institution else None),
+        bank=(item.institution_name if item else None) or (institution.name if institution else None),
         countries=tuple(institution.country_codes) if institution else (),
     )
     reading = Reading()
-    course.see((await course.get("accounts/get", {}, ACCOUNTS)).accounts, "accounts/get", reading)
+    course.see(answer.accounts, "accounts/get", reading)
     return course.page(reading, at_rest=False)
 
 
-async def _institution(course: Course, item: Item) -> Institution | None:
+async def _institution(course: Course, reference: str) -> Institution | None:
     """The bank, for its country. None where Plaid doesn't say now: the configured countries then stand for it."""
-    reference = item.institution_id or course.access.institution
-    if reference is None:
-        return None
     try:
         return await course.client.institution(reference)
     except ProviderError:
@@ -177,8 +176,8 @@ async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
     while True:
         rounds += 1
         answer = await course.item()
-        mark = _mark(answer.status)
-        if mark == course.standing.told:
+        updated = transactions_at(answer.status)
+        if updated is not None and updated.isoformat() == course.standing.told:
             return
         accounts = await course.get("accounts/get", {}, ACCOUNTS)
         check = await loop.ask()
@@ -186,7 +185,8 @@ async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
             yield page
         if check.tells_nothing or rounds == ROUNDS_MAX:
             break
-    settled, mark = check.tells_nothing, mark or digest(accounts.accounts)
+    settled = check.tells_nothing
+    mark = updated.isoformat() if updated else digest(accounts.accounts)
     if mark != course.standing.told:
         reading = _accounts(course, accounts, answer.status, settled=settled)
         if settled:
@@ -201,20 +201,13 @@ def _accounts(course: Course, answer: AccountsAnswer, status: ItemStatus | None,
         gone = sorted(before - {account.account_id for account in accounts})
         reading.changes += [AccountGone(ref) for ref in gone]
         course.forget(gone)
-    banks, brokers = transactions_at(status), investments_at(status)
+    moment = course.moment(transactions_at(status))
+    elsewhere = investments_at(status) is not None and PRODUCT not in course.standing.off
     for account in accounts:
-        moment = course.moment((invests(account) and brokers) or banks)
-        for told in balances_seen(account, moment, settled=settled):
-            reading.add(told)
+        if not (elsewhere and invests(account)):  # `investing` tells those with their positions
+            for told in balances_seen(account, moment, settled=settled):
+                reading.add(told)
     return reading
-
-
-def _mark(status: ItemStatus | None) -> str | None:
-    """What names the state of the balances: Plaid's last updates. None where it doesn't tell the bank's."""
-    banks, brokers = transactions_at(status), investments_at(status)
-    if banks is None:
-        return None
-    return banks.isoformat() if brokers is None else f"{banks.isoformat()} {brokers.isoformat()}"
 
 
 def _called_back(refusal: Refusal, standing: Standing) -> CursorInvalid | None:

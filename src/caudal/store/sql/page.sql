@@ -146,10 +146,7 @@ insert into resolved
 select i.ord, i.source_account_id, i.account_id,
     coalesce(link.transaction_id, replaced.transaction_id, heir.transaction_id, i.transaction_id), i.observation_id,
     i.provider_id, i.fallback_id,
-    case when i.claims and told.observation_id is null and replaced.transaction_id is null and exists (
-        select from caudal.observation o where o.space_id = %(space_id)s
-            and o.source_account_id = i.source_account_id and o.provider_id = i.replaces)
-        then null else i.family end,
+    case when place.observation_id is not null and replaced.transaction_id is null then null else i.family end,
     i.claims, i.step, i.final, i.gone,
     case when i.gone and i.step = 0 then told.status else i.status end,
     case when i.gone and i.step = 0 then told.amount else i.amount end,
@@ -185,39 +182,70 @@ left join lateral (
     select l.transaction_id
     from caudal.observation_link l
     where l.space_id = %(space_id)s and l.observation_id = told.observation_id
-        and not (told.gone and not i.gone and exists (
-            select from caudal.transaction t
-            join caudal.observation h on h.space_id = t.space_id and h.observation_id = t.follows
-            where t.space_id = %(space_id)s and t.transaction_id = l.transaction_id and t.gone_at is null
-                and h.provider_id not in (i.provider_id, i.replaces) and h.replaces <> i.provider_id))
     limit 1
-) link on true
+) linked on true
 left join lateral (
-    select l.transaction_id
+    select t.follows
+    from caudal.transaction t
+    where told.gone and not i.gone and t.space_id = %(space_id)s and t.transaction_id = linked.transaction_id
+        and t.gone_at is null
+    limit 1
+) standing on true
+left join lateral (
+    select h.provider_id not in (i.provider_id, i.replaces) and h.replaces <> i.provider_id as unrelated
+    from caudal.observation h
+    where h.space_id = %(space_id)s and h.observation_id = standing.follows
+    limit 1
+) head on true
+cross join lateral (
+    select case when head.unrelated then null else linked.transaction_id end as transaction_id
+    offset 0
+) link
+left join lateral (
+    select o.observation_id
     from caudal.observation o
-    join caudal.observation_link l on l.space_id = o.space_id and l.observation_id = o.observation_id
     where i.claims and told.observation_id is null and o.space_id = %(space_id)s
         and o.source_account_id = i.source_account_id and o.provider_id = i.replaces
-        and not exists (
-            select from caudal.observation c
-            where c.space_id = %(space_id)s and c.source_account_id = i.source_account_id
-                and c.replaces <> '' and c.replaces = i.replaces and not c.gone
-                and not exists (select from caudal.observation later
-                    where later.space_id = c.space_id and later.source_account_id = c.source_account_id
-                        and later.provider_id = c.provider_id and later.version > c.version)
-                and not exists (select from incoming leaving
-                    where leaving.source_account_id = c.source_account_id
-                        and leaving.provider_id = c.provider_id and leaving.gone and leaving.final))
     order by o.version desc
+    limit 1
+) place on true
+left join lateral (
+    select true as taken
+    from caudal.observation c
+    cross join lateral (
+        select o.observation_id
+        from caudal.observation o
+        where o.space_id = %(space_id)s and o.source_account_id = c.source_account_id
+            and o.provider_id = c.provider_id
+        order by o.version desc
+        limit 1
+    ) latest
+    where place.observation_id is not null and c.space_id = %(space_id)s
+        and c.source_account_id = i.source_account_id and c.replaces <> '' and c.replaces = i.replaces
+        and not c.gone and latest.observation_id = c.observation_id
+        and not exists (select from incoming leaving
+            where leaving.source_account_id = c.source_account_id
+                and leaving.provider_id = c.provider_id and leaving.gone and leaving.final)
+    limit 1
+) other on true
+left join lateral (
+    select l.transaction_id
+    from caudal.observation_link l
+    where other.taken is null and l.space_id = %(space_id)s and l.observation_id = place.observation_id
     limit 1
 ) replaced on true
 left join lateral (
-    select l.transaction_id
+    select c.observation_id
     from caudal.observation c
-    join caudal.observation_link l on l.space_id = c.space_id and l.observation_id = c.observation_id
     where told.observation_id is null and i.status = 'pending' and c.space_id = %(space_id)s
         and c.source_account_id = i.source_account_id and c.replaces <> '' and c.replaces = i.provider_id
     order by c.observation_id
+    limit 1
+) replacing on true
+left join lateral (
+    select l.transaction_id
+    from caudal.observation_link l
+    where l.space_id = %(space_id)s and l.observation_id = replacing.observation_id
     limit 1
 ) heir on true
 where case
@@ -290,12 +318,25 @@ select %(space_id)s, observation_id, transaction_id, rule from resolved order by
 -- name: restate_transactions
 -- Transactions that were known, or that several chains of this page tell of: each follows the latest version of a
 -- chain that isn't gone and that no other replaces. What that changes is added up in the account's days.
-with chains as (
-    select distinct on (l.transaction_id, o.source_account_id, o.provider_id) l.transaction_id, o.*
-    from (select distinct transaction_id from resolved where not created or family is not null) touched
-    join caudal.observation_link l on l.space_id = %(space_id)s and l.transaction_id = touched.transaction_id
-    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
-    order by l.transaction_id, o.source_account_id, o.provider_id, o.version desc
+-- (offset 0 keeps each look-up a look-up: joined freely, the planner would walk the space for a page.)
+with touched as (
+    select distinct transaction_id, account_id from resolved where not created or family is not null
+), chains as (
+    select distinct on (touched.transaction_id, o.source_account_id, o.provider_id)
+        touched.transaction_id, touched.account_id, o.*
+    from touched
+    cross join lateral (
+        select l.observation_id
+        from caudal.observation_link l
+        where l.space_id = %(space_id)s and l.transaction_id = touched.transaction_id
+        offset 0
+    ) link
+    cross join lateral (
+        select * from caudal.observation each
+        where each.space_id = %(space_id)s and each.observation_id = link.observation_id
+        offset 0
+    ) o
+    order by touched.transaction_id, o.source_account_id, o.provider_id, o.version desc
 ), weighed as (
     select chains.*,
         provider_id = any (array_agg(replaces) filter (where not gone) over (partition by transaction_id)) as replaced,
@@ -306,13 +347,19 @@ with chains as (
     from weighed
     order by transaction_id, gone, coalesce(replaced, false), was_replaced, seen_at desc, observation_id desc
 ), written as (
-    update caudal.transaction t set
-        follows = h.observation_id, status = h.status, amount = h.amount, currency = h.currency,
-        booked_on = h.booked_on, entered_on = h.entered_on, value_on = h.value_on, authorized_on = h.authorized_on,
-        occurred_at = h.occurred_at, description = h.description, counterparty = h.counterparty,
-        reference = h.reference, gone_at = case when h.gone then now() end, updated_at = now()
-    from heads h
-    where t.space_id = %(space_id)s and t.transaction_id = h.transaction_id and t.follows <> h.observation_id
+    insert into caudal.transaction as t
+        (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, entered_on, value_on,
+        authorized_on, occurred_at, description, counterparty, reference, gone_at)
+    select %(space_id)s, transaction_id, account_id, observation_id, status, amount, currency, booked_on, entered_on,
+        value_on, authorized_on, occurred_at, description, counterparty, reference, case when gone then now() end
+    from heads
+    on conflict on constraint transaction_pk do update set
+        follows = excluded.follows, status = excluded.status, amount = excluded.amount,
+        currency = excluded.currency, booked_on = excluded.booked_on, entered_on = excluded.entered_on,
+        value_on = excluded.value_on, authorized_on = excluded.authorized_on, occurred_at = excluded.occurred_at,
+        description = excluded.description, counterparty = excluded.counterparty, reference = excluded.reference,
+        gone_at = excluded.gone_at, updated_at = now()
+    where t.follows <> excluded.follows
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
@@ -414,12 +461,11 @@ delete from caudal.told_again
 where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
 
 -- name: note_told_again
--- While a stream is pulled anew: what this page told.
+-- While a stream is pulled anew: what this page told, also of what it says is gone.
 insert into caudal.told_again (space_id, connection_id, stream, source_account_id, provider_id, booked_on)
 select distinct on (source_account_id, provider_id) %(space_id)s, %(connection_id)s, %(stream)s, source_account_id,
-    provider_id, booked_on
+    provider_id, case when not gone then booked_on end
 from incoming
-where not gone
 order by source_account_id, provider_id, ord desc
 on conflict on constraint told_again_pk do nothing
 
@@ -453,9 +499,6 @@ where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
         select from caudal.told_again a
         where a.space_id = s.space_id and a.connection_id = s.connection_id and a.stream = %(stream)s
             and a.source_account_id = s.source_account_id and a.provider_id = live.provider_id)
-    and not exists (
-        select from incoming i
-        where i.source_account_id = s.source_account_id and i.provider_id = live.provider_id)
 returning account_id
 
 -- name: mark_proof_due
@@ -477,7 +520,11 @@ with page as (
         count(*) filter (where not did.created and t.gone_at is null and t.updated_at = now()) as changed,
         count(*) filter (where not did.created and t.gone_at = now()) as gone
     from (select transaction_id, bool_or(created) as created from resolved group by transaction_id) did
-    join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = did.transaction_id
+    cross join lateral (
+        select w.gone_at, w.updated_at from caudal.transaction w
+        where w.space_id = %(space_id)s and w.transaction_id = did.transaction_id
+        offset 0
+    ) t
 )
 update caudal.run set
     pages = pages + 1, seen = seen + %(seen)s, created = run.created + page.created,

@@ -49,7 +49,8 @@ create table caudal.told_again (
 
 -- The provider id of the record that this one took the place of ('' = of none).
 alter table caudal.observation add column replaces text not null default '';
-create index observation_replaces_index on caudal.observation (space_id, source_account_id, replaces)
+create index observation_replaces_index
+    on caudal.observation (space_id, source_account_id, replaces, observation_id)
     where replaces <> '';
 
 -- The observation a transaction states. Several chains of observations may tell of it: it follows the latest version of
