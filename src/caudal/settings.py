@@ -125,6 +125,11 @@ class Settings(msgspec.Struct, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("", f"home={self.home!r}")]
 
+    def webhook_url(self, provider: str) -> str | None:
+        """Where that provider may tell of news, None where it can't."""
+        told = {"plaid": self.plaid.webhook_url}
+        return told.get(provider) or None
+
     @property
     def home_path(self) -> Path:
         """The folder that holds everything Caudal keeps on this machine."""

@@ -61,6 +61,7 @@ async def begin(
         user=str(space.space_id),
         relink=None if relink is None else await connections.access(installation, space, relink),
         institution=institution,
+        webhook_url=installation.settings.webhook_url(live.name),
         language=language,
         choose_accounts=choose_accounts,
     )

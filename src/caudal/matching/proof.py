@@ -31,13 +31,17 @@ class Anchor(msgspec.Struct, frozen=True):
 
     `firm` False: a snapshot of some moment of that day, before, amid or after its bookings; it agrees if one fits, and
     one that disagrees counts only if no later balance shows the ledger right again. Beside a firm balance of the
-    same day it says nothing. `held_since`: what the ledger held as booked on day `on` and later when it was told, which
-    is what a snapshot told together with its movements counts.
+    same day it says nothing.
+
+    `held_before` and `held_since`: what the ledger held as booked before day `on`, and on it and later, when the
+    snapshot was told together with its movements: that is what it counts. Of the days before, the ledger as it is now
+    may know more (older history that came later), or the bank may have corrected what it told then: either is right.
     """
 
     on: date
     amount: Decimal
     firm: bool = True
+    held_before: Decimal | None = None
     held_since: Decimal | None = None
 
 
@@ -108,17 +112,23 @@ def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]])
             place += 1
         balances = list(told)
         firm = [balance for balance in balances if balance.firm]
-        likely = tuple(_remainder(balance, before, held) for balance in firm or balances)
+        likely = tuple(
+            remainder for balance in firm or balances for remainder in _remainders_of(balance, before, held)
+        )
         moments = () if firm else tuple(_moments(balances, before, held))
         days.append(_Day(on, frozenset((*likely, *moments)), firm=bool(firm), likely=likely))
     return days
 
 
-def _remainder(told: Anchor, before: Decimal, held: Decimal) -> Decimal:
-    """A told balance less what it counts: the whole day, or of it what a snapshot was told together with."""
+def _remainders_of(told: Anchor, before: Decimal, held: Decimal) -> Iterator[Decimal]:
+    """A told balance less what it counts: the whole day; or, of a snapshot, what it was told together with, beside
+    the days before as the ledger now knows them, or as it knew them then."""
     if told.firm or told.held_since is None:
-        return EXACT.subtract(told.amount, held)
-    return EXACT.subtract(told.amount, EXACT.add(before, told.held_since))
+        yield EXACT.subtract(told.amount, held)
+        return
+    yield EXACT.subtract(told.amount, EXACT.add(before, told.held_since))
+    if told.held_before is not None:
+        yield EXACT.subtract(told.amount, EXACT.add(told.held_before, told.held_since))
 
 
 def _moments(snapshots: Iterable[Anchor], before: Decimal, held: Decimal) -> Iterator[Decimal]:
@@ -129,10 +139,13 @@ def _moments(snapshots: Iterable[Anchor], before: Decimal, held: Decimal) -> Ite
 
 
 def _base(days: Sequence[_Day]) -> Decimal:
-    """The first day's remainder; where that day has several, the one that most later days agree with, of equals a
-    likely one."""
-    first = days[0]
-    return max(
-        sorted(first.remainders),
-        key=lambda remainder: (sum(remainder in day.remainders for day in days), remainder in first.likely),
-    )
+    """The first day's remainder. Where that day has several: the one that most later days agree with; of equals a
+    likely one; of those the one that leaves least unexplained in the end."""
+    first, last = days[0], days[-1]
+
+    def weight(remainder: Decimal) -> tuple[int, bool, Decimal]:
+        agreed = sum(remainder in day.remainders for day in days)
+        unexplained = min(abs(EXACT.subtract(likely, remainder)) for likely in last.likely)
+        return agreed, remainder in first.likely, -unexplained
+
+    return max(sorted(first.remainders), key=weight)

@@ -125,13 +125,15 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """A booked balance told of an account for the end of a day; `held_since` for a snapshot (matching/proof.py)."""
+    """A booked balance told of an account for the end of a day; `held_before` and `held_since` for a snapshot
+    (matching/proof.py)."""
 
     account_id: UUID
     currency: str
     as_of: date
     amount: Decimal
     firm: bool
+    held_before: Decimal | None
     held_since: Decimal | None
 
 

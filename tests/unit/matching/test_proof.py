@@ -288,6 +288,12 @@ def told_with(number: int, amount: str, held_since: str) -> Anchor:
     return Anchor(day(number), Decimal(amount), firm=False, held_since=Decimal(held_since))
 
 
+def told_beside(number: int, amount: str, held_before: str, held_since: str = "0") -> Anchor:
+    """A snapshot told together with the movements so far, and with what the ledger held of the days before."""
+    before, since = Decimal(held_before), Decimal(held_since)
+    return Anchor(day(number), Decimal(amount), firm=False, held_before=before, held_since=since)
+
+
 def test_a_snapshot_amid_a_day_counts_the_movements_it_was_told_with() -> None:
     movements = moved(
         (1, "-10.00"), (3, "-25.00"), (5, "-5.00")
@@ -304,3 +310,21 @@ def test_history_that_arrives_after_a_snapshot_does_not_upset_it() -> None:
 def test_a_snapshot_that_disagrees_says_by_how_much() -> None:
     anchors = [told_with(2, "100.00", "0.00"), told_with(6, "50.00", "-20.00"), told_with(9, "50.00", "0.00")]
     assert prove(anchors, moved((6, "-20.00"))) == off("-30.00", since=2)
+
+
+def test_a_correction_of_what_was_told_before_a_snapshot_does_not_upset_the_later_ones() -> None:
+    anchors = [
+        told_beside(10, "-100", "-100"),
+        told_beside(20, "-151", "-101", "-50"),
+        told_beside(30, "-161", "-161"),
+    ]
+    assert prove(anchors, moved((5, "-101"), (20, "-50"), (28, "-10"))) == proven(30)
+
+
+def test_a_movement_lost_between_two_snapshots_shows_though_earlier_ones_were_corrected() -> None:
+    anchors = [
+        told_beside(10, "-100", "-100"),
+        told_beside(20, "-171", "-101", "-50"),
+        told_beside(30, "-181", "-161"),
+    ]
+    assert prove(anchors, moved((5, "-101"), (20, "-50"), (28, "-10"))) == off("-20", since=10)

@@ -91,7 +91,7 @@ limit %(limit)s
 -- name: evidence
 -- Booked balances told for these accounts: what the ledger must agree with. One told before the source account's
 -- currency was known (XXX) has been told again in it since.
-select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_since
+select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since
 from caudal.balance b
 join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
 where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s) and b.kind = 'booked'

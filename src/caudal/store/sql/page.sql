@@ -384,18 +384,20 @@ on conflict on constraint account_day_pk do update set
 
 -- name: insert_balances
 -- Figures the source reported; one told before is not told again. A snapshot is told with what it counts: the
--- movements of its day and later ones that the ledger holds at this moment.
+-- movements that the ledger holds at this moment, before its day and from it on.
 insert into caudal.balance
-    (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, held_since)
+    (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, held_before, held_since)
 select %(space_id)s, row.source_account_id, %(run_id)s, row.kind, row.as_of, row.amount, row.currency, row.firm,
-    row.told_at,
-    case when row.kind = 'booked' and not row.firm then (
-        select coalesce(sum(d.booked), 0) from caudal.account_day d
-        where d.space_id = %(space_id)s and d.account_id = row.account_id and d.currency = row.currency
-            and d.day >= row.as_of)
-    end
+    row.told_at, held.before, held.since
 from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, kind text, as_of date,
     amount numeric, currency text, firm boolean, told_at timestamptz)
+left join lateral (
+    select coalesce(sum(d.booked) filter (where d.day < row.as_of), 0) as before,
+        coalesce(sum(d.booked) filter (where d.day >= row.as_of), 0) as since
+    from caudal.account_day d
+    where d.space_id = %(space_id)s and d.account_id = row.account_id and d.currency = row.currency
+    offset 0
+) held on row.kind = 'booked' and not row.firm
 on conflict on constraint balance_told_unique do nothing
 
 -- name: insert_holdings

@@ -8,6 +8,7 @@ alter table caudal.balance no force row level security;
 delete from caudal.balance where kind = 'value';
 alter table caudal.balance force row level security;
 alter table caudal.balance
+    drop column held_before,
     drop column held_since,
     drop constraint balance_kind_check,
     add constraint balance_kind_check check (kind in ('booked', 'available', 'limit'));

@@ -77,9 +77,10 @@ alter table caudal.observation force row level security;
 alter table caudal.observation_link force row level security;
 alter table caudal.transaction alter column follows set not null;
 
--- `held_since`: what the ledger held as booked from the day `as_of` on when this snapshot was told: the snapshot counts
+-- What the ledger held as booked before the day `as_of`, and from it on, when this snapshot was told: the snapshot counts
 -- those movements and no later ones. Null for a balance that counts a whole day.
 alter table caudal.balance
+    add column held_before numeric,
     add column held_since numeric,
     drop constraint balance_kind_check,
     add constraint balance_kind_check check (kind in ('booked', 'available', 'limit', 'value'));
