@@ -146,7 +146,14 @@ class Store:
 
 def json_rows(rows: Sequence[dict[str, object]]) -> str:
     """`rows` as the JSON text that ``jsonb_to_recordset`` takes; amounts stay exact (as text)."""
-    return msgspec.json.encode(rows).decode()
+    text = msgspec.json.encode(rows).decode()
+    if "\\u0000" not in text:
+        return text
+    kept = [
+        {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    ]
+    return msgspec.json.encode(kept).decode()
 
 
 def storable(text: str) -> str:

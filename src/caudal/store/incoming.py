@@ -4,13 +4,14 @@ Almost always every id of a page stands once. A source that tells of one twice t
 records replace one another tells of one transaction by several ids.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
 
 import msgspec
 
 from caudal.model.changes import SourceRef, TransactionGone, TransactionSeen
+from caudal.model.errors import Refused
 from caudal.store.database import storable
 from caudal.store.ids import new_id, new_ids
 
@@ -70,15 +71,17 @@ def copy_text(
     accounts: Mapping[SourceRef, tuple[str, str]],
     families: Mapping[tuple[SourceRef, str], Family],
 ) -> str:
-    """CSV for ``copy_incoming``. `accounts`: how the source names one → (source account id, account id), as text."""
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\n").writerow
+    """Lines for ``copy_incoming``, in COPY's text format (PostgreSQL docs, COPY: File Formats).
+
+    `accounts`: how the source names one → (source account id, account id), as text. Raises Refused for a change on an
+    account that no page has named yet.
+    """
+    lines: list[str] = []
     repeats = _repeats(changes)
     fresh = new_ids(2 * len(changes))
     for place, (change, own_id, observation_id) in enumerate(zip(changes, fresh, fresh, strict=True)):
         told = change if type(change) is TransactionSeen else None
-        gone = told is None
-        step, final, transaction_id = 0, True, own_id
+        step, final, transaction_id, gone = 0, True, own_id, told is None
         if place in repeats:
             repeat = repeats[place]
             if repeat is None:
@@ -88,37 +91,59 @@ def copy_text(
         if families and (kin := families.get((change.ref, change.id))):
             family, claims = kin.id, kin.claims
             transaction_id = family or transaction_id
-        key = (place, *accounts[change.ref], transaction_id, observation_id, change.id)
-        if told is None:
-            write((*key, "", family, False, step, final, gone, *[""] * 13, "provider_id"))
-            continue
-        money = told.money
-        write(
-            (
-                *key,
-                told.fallback_id,
-                family,
-                claims,
-                step,
-                final,
-                gone,
-                told.status,
-                money.amount,
-                money.currency,
-                told.booked_on,
-                told.entered_on,
-                told.value_on,
-                told.authorized_on,
-                told.occurred_at,
-                told.description,
-                told.counterparty,
-                told.reference,
-                told.raw,
-                told.replaces,
-                told.rule,
-            )
+        if change.ref not in accounts:
+            raise Refused(f"a page tells of the account {change.ref}, which no page has named")
+        source_account_id, account_id = accounts[change.ref]
+        lines.append(
+            f"{place}\t{source_account_id}\t{account_id}\t{transaction_id}\t{observation_id}\t{_text(change.id)}\t"
+            f"{_text(told.fallback_id) if told else ''}\t{family or _NULL}\t{claims}\t{step}\t{final}\t{gone}\t"
+            f"{_NOTHING if told is None else _told(told)}\n"
         )
-    return storable(text.getvalue())
+    return storable("".join(lines))
+
+
+_NULL: Final = "\\N"
+_NOTHING: Final = "\t".join([_NULL] * 11 + ["", "", "provider_id"])
+"""The fields of `_told` for something gone that the page says no more of."""
+
+
+def _told(told: TransactionSeen) -> str:
+    money = told.money
+    return "\t".join(
+        (
+            told.status,
+            str(money.amount),
+            money.currency,
+            str(told.booked_on),
+            _maybe(told.entered_on),
+            _maybe(told.value_on),
+            _maybe(told.authorized_on),
+            _maybe(told.occurred_at),
+            _text(told.description),
+            _text(told.counterparty),
+            _text(told.reference),
+            _text(told.raw),
+            _text(told.replaces),
+            told.rule,
+        )
+    )
+
+
+def _maybe(value: date | None) -> str:
+    return _NULL if value is None else str(value)
+
+
+def _text(text: str) -> str:
+    """`text` with what would end a field or a line escaped. Looking for each costs far less than finding them all."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if "\n" in text:
+        text = text.replace("\n", "\\n")
+    if "\r" in text:
+        text = text.replace("\r", "\\r")
+    if "\t" in text:
+        text = text.replace("\t", "\\t")
+    return text
 
 
 def _repeats(changes: Sequence[Told]) -> dict[int, _Step | None]:

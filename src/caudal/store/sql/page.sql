@@ -93,11 +93,11 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
     and gone_at is null
 
 -- name: copy_incoming
--- The page's transactions, as CSV: an empty field is null but where forced to be an empty text.
+-- The page's transactions, in COPY's text format.
 copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
     family, claims, step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
     occurred_at, description, counterparty, reference, raw, replaces, rule)
-from stdin (format csv, force_not_null (provider_id, fallback_id, description, counterparty, reference, raw, replaces))
+from stdin
 
 -- name: choose_ids
 -- Which of its two ids a movement goes by, where what the ledger holds decides it. An id that already stands for
@@ -137,8 +137,8 @@ where other.ord = incoming.ord
 -- Each incoming observation against the latest version of its chain: what is new, what changed, whose it is.
 -- A first step that says what is known already is left out; later steps of a page are news by construction.
 -- A new chain is of the transaction whose record it replaces (`claims`), where nobody else has that place, or, still
--- pending, of the one that has replaced it already; refused that place, it leaves its family on the page. One that was gone and comes back to find another in its place is
--- a movement of its own.
+-- pending, of the one that has replaced it already; refused that place, it leaves its family on the page. One that was
+-- gone and comes back to find another in its place is a movement of its own.
 insert into resolved
     (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, family, claims,
     step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at,
@@ -318,7 +318,7 @@ select %(space_id)s, observation_id, transaction_id, rule from resolved order by
 -- name: restate_transactions
 -- Transactions that were known, or that several chains of this page tell of: each follows the latest version of a
 -- chain that isn't gone and that no other replaces. What that changes is added up in the account's days.
--- (offset 0 keeps each look-up a look-up: joined freely, the planner would walk the space for a page.)
+-- Each `offset 0` keeps a look-up a look-up: joined freely, the planner would walk the space for a page.
 with touched as (
     select distinct transaction_id, account_id from resolved where not created or family is not null
 ), chains as (
@@ -407,7 +407,11 @@ with told as (
         quantity numeric, currency text, name text, kind text, price numeric, value numeric, cost numeric)
 ), dated as (
     update caudal.source_account s set holdings_as_of = days.as_of
-    from jsonb_to_recordset(%(days)s) as days (source_account_id uuid, as_of date)
+    from (
+        select source_account_id, max(as_of) as as_of
+        from jsonb_to_recordset(%(days)s) as day (source_account_id uuid, as_of date)
+        group by source_account_id
+    ) days
     where s.space_id = %(space_id)s and s.source_account_id = days.source_account_id
         and (s.holdings_as_of is null or s.holdings_as_of <= days.as_of)
 ), cleared as (

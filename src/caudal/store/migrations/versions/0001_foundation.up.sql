@@ -12,15 +12,22 @@
 do $$
 begin
     -- Roles belong to the whole server, which may hold several databases: another may have made them already.
-    begin
-        create role caudal_owner nologin;
-    exception when duplicate_object or unique_violation then null;
-    end;
-    begin
-        create role caudal_app nologin;
-    exception when duplicate_object or unique_violation then null;
-    end;
-    execute format('grant caudal_owner, caudal_app to %I', current_user);
+    -- Or whoever runs the server, for a role that may make none.
+    if not exists (select from pg_roles where rolname = 'caudal_owner') then
+        begin
+            create role caudal_owner nologin;
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end if;
+    if not exists (select from pg_roles where rolname = 'caudal_app') then
+        begin
+            create role caudal_app nologin;
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end if;
+    if not (pg_has_role(current_user, 'caudal_owner', 'set') and pg_has_role(current_user, 'caudal_app', 'set')) then
+        execute format('grant caudal_owner, caudal_app to %I', current_user);
+    end if;
     execute format('grant create, connect, temporary on database %I to caudal_owner', current_database());
     execute format('grant connect, temporary on database %I to caudal_app', current_database());
 end
