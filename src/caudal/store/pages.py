@@ -89,10 +89,13 @@ class _Swept(msgspec.Struct, frozen=True):
     account_id: UUID
 
 
-class _Outcome(msgspec.Struct, frozen=True):
-    created: int
+class _Restated(msgspec.Struct, frozen=True):
     changed: int
     gone: int
+
+
+class _Created(msgspec.Struct, frozen=True):
+    created: int
 
 
 class StagedPage(msgspec.Struct, frozen=True):
@@ -150,7 +153,7 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     await tx.run("insert_observations", **run)
     await tx.run("insert_transactions", **space)
     await tx.run("insert_links", **space)
-    await tx.run("restate_transactions", **space)
+    [restated] = await tx.all("restate_transactions", _Restated, **space)
     await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
     holdings, days = _holding_rows(page.changes, accounts)
     await tx.run("insert_holdings", **run, rows=holdings, days=days)
@@ -160,14 +163,15 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
     await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     unreadable = len(page.unreadable)
-    done = await tx.first("count_page", _Outcome, **run, seen=told, quarantined=unreadable)
+    counts = {"seen": told, "changed": restated.changed, "gone": restated.gone, "quarantined": unreadable}
+    done = await tx.first("count_page", _Created, **run, **counts)
     if done is None:
         raise NotFound(f"run {target.run_id} is not in this space")
     return PageCounts(
         seen=told,
         created=done.created,
-        changed=done.changed,
-        gone=done.gone,
+        changed=restated.changed,
+        gone=restated.gone,
         quarantined=unreadable,
         accounts=frozenset(touched),
     )

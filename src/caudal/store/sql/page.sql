@@ -194,7 +194,7 @@ left join lateral (
 left join lateral (
     select h.provider_id not in (i.provider_id, i.replaces) and h.replaces <> i.provider_id as unrelated
     from caudal.observation h
-    where h.space_id = %(space_id)s and h.observation_id = standing.follows
+    where standing.follows is not null and h.space_id = %(space_id)s and h.observation_id = standing.follows
     limit 1
 ) head on true
 cross join lateral (
@@ -317,7 +317,8 @@ select %(space_id)s, observation_id, transaction_id, rule from resolved order by
 
 -- name: restate_transactions
 -- Transactions that were known, or that several chains of this page tell of: each follows the latest version of a
--- chain that isn't gone and that no other replaces. What that changes is added up in the account's days.
+-- chain that isn't gone and that no other replaces. What that changes is added up in the account's days. Returns how many
+-- that were known before this page it changed, and how many it took away.
 -- Each `offset 0` keeps a look-up a look-up: joined freely, the planner would walk the space for a page.
 with touched as (
     select distinct transaction_id, account_id from resolved where not created or family is not null
@@ -363,24 +364,28 @@ with touched as (
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
-        new.amount, new.status, new.gone_at
+        new.amount, new.status, new.gone_at, new.created_at < now() as known
 ), moved as (
     select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
     union all
     select old_account_id, old_currency, old_day, old_status, -old_amount, -1 from written where old_gone_at is null
+), summed as (
+    insert into caudal.account_day as d
+        (space_id, account_id, currency, day, booked, booked_count, pending_count)
+    select %(space_id)s, account_id, currency, day,
+        coalesce(sum(amount) filter (where status = 'booked'), 0),
+        coalesce(sum(count) filter (where status = 'booked'), 0),
+        coalesce(sum(count) filter (where status = 'pending'), 0)
+    from moved
+    group by account_id, currency, day
+    order by account_id, currency, day
+    on conflict on constraint account_day_pk do update set
+        booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
+        pending_count = d.pending_count + excluded.pending_count
 )
-insert into caudal.account_day as d
-    (space_id, account_id, currency, day, booked, booked_count, pending_count)
-select %(space_id)s, account_id, currency, day,
-    coalesce(sum(amount) filter (where status = 'booked'), 0),
-    coalesce(sum(count) filter (where status = 'booked'), 0),
-    coalesce(sum(count) filter (where status = 'pending'), 0)
-from moved
-group by account_id, currency, day
-order by account_id, currency, day
-on conflict on constraint account_day_pk do update set
-    booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
-    pending_count = d.pending_count + excluded.pending_count
+select count(*) filter (where known and gone_at is null) as changed,
+    count(*) filter (where known and gone_at is not null) as gone
+from written
 
 -- name: insert_balances
 -- Figures the source reported; one told before is not told again. A snapshot is told with what it counts: the
@@ -519,23 +524,13 @@ from (
 where a.space_id = %(space_id)s and a.account_id = due.account_id
 
 -- name: count_page
--- The run's record of this page; returns what the page did to transactions.
+-- The run's record of this page; returns how many transactions it created.
 with page as (
-    select
-        count(*) filter (where did.created) as created,
-        count(*) filter (where not did.created and t.gone_at is null and t.updated_at = now()) as changed,
-        count(*) filter (where not did.created and t.gone_at = now()) as gone
-    from (select transaction_id, bool_or(created) as created from resolved group by transaction_id) did
-    cross join lateral (
-        select w.gone_at, w.updated_at from caudal.transaction w
-        where w.space_id = %(space_id)s and w.transaction_id = did.transaction_id
-        offset 0
-    ) t
+    select count(distinct transaction_id) as created from resolved where created
 )
 update caudal.run set
     pages = pages + 1, seen = seen + %(seen)s, created = run.created + page.created,
-    changed = run.changed + page.changed, gone = run.gone + page.gone,
-    quarantined = quarantined + %(quarantined)s
+    changed = run.changed + %(changed)s, gone = run.gone + %(gone)s, quarantined = quarantined + %(quarantined)s
 from page
 where run.space_id = %(space_id)s and run.run_id = %(run_id)s
-returning page.created, page.changed, page.gone
+returning page.created

@@ -12,6 +12,9 @@ alter table caudal.balance
     drop column held_since,
     drop constraint balance_kind_check,
     add constraint balance_kind_check check (kind in ('booked', 'available', 'limit'));
+drop index caudal.transaction_account_index;
+create index transaction_account_index
+    on caudal.transaction (space_id, account_id, booked_on desc, transaction_id desc);
 alter table caudal.transaction drop column follows;
 alter table caudal.observation drop column replaces;
 alter table caudal.cursor drop column sweep, drop column rested_at;

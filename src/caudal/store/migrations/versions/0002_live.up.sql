@@ -77,6 +77,12 @@ alter table caudal.observation force row level security;
 alter table caudal.observation_link force row level security;
 alter table caudal.transaction alter column follows set not null;
 
+-- Led by the account alone: on a database without statistics, PostgreSQL 18 would else look one transaction up by its id
+-- through this index, walking every day of the space.
+drop index caudal.transaction_account_index;
+create index transaction_account_index
+    on caudal.transaction (account_id, space_id, booked_on desc, transaction_id desc);
+
 -- What the ledger held as booked before the day `as_of`, and from it on, when this snapshot was told: the snapshot counts
 -- those movements and no later ones. Null for a balance that counts a whole day.
 alter table caudal.balance
