@@ -22,6 +22,7 @@ class SandboxControl:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._client = httpx.Client(timeout=_SECONDS_MAX, trust_env=False)
 
     def get(self, path: str) -> Told:
         """What it says at `path`."""
@@ -54,13 +55,8 @@ class SandboxControl:
 
     def _send(self, method: str, path: str, asked: Mapping[str, object] | None) -> httpx.Response:
         with self._reachable():
-            response = httpx.request(
-                method,
-                f"{self._url}/_sandbox/{path}",
-                content=None if asked is None else msgspec.json.encode(asked),
-                timeout=_SECONDS_MAX,
-                trust_env=False,
-            )
+            content = None if asked is None else msgspec.json.encode(asked)
+            response = self._client.request(method, f"{self._url}/_sandbox/{path}", content=content)
         if response.is_error:
             raise Refused(_why(response))
         return response

@@ -62,6 +62,7 @@ async def server_version(store: Store) -> ServerVersion:
 
 async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
     """Count what must not be in this space (I2 of the reliability invariants, and the chain rule)."""
+    await tx.run("steer_planner")
     links = await tx.first("broken_links", _Links, space_id=space_id) or _Links(0, 0)
     strayed = await tx.first("strayed_transactions", _Strayed, space_id=space_id) or _Strayed(0)
     days = await tx.first("strayed_days", _Strayed, space_id=space_id) or _Strayed(0)

@@ -25,8 +25,16 @@ select
 -- latest of its chain that is: there must be none.
 select count(*) as strayed
 from caudal.transaction t
-left join caudal.observation o on o.space_id = t.space_id and o.observation_id = t.follows
-left join caudal.observation_link l on l.space_id = t.space_id and l.observation_id = t.follows
+left join lateral (
+    select * from caudal.observation each
+    where each.space_id = t.space_id and each.observation_id = t.follows
+    offset 0
+) o on true
+left join lateral (
+    select each.transaction_id from caudal.observation_link each
+    where each.space_id = t.space_id and each.observation_id = t.follows
+    offset 0
+) l on true
 where t.space_id = %(space_id)s and (
     (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
     is distinct from (o.amount, o.currency, o.booked_on, o.status, o.gone, l.transaction_id)

@@ -359,7 +359,8 @@ with touched as (
         currency = excluded.currency, booked_on = excluded.booked_on, entered_on = excluded.entered_on,
         value_on = excluded.value_on, authorized_on = excluded.authorized_on, occurred_at = excluded.occurred_at,
         description = excluded.description, counterparty = excluded.counterparty, reference = excluded.reference,
-        gone_at = excluded.gone_at, updated_at = now()
+        gone_at = case when excluded.gone_at is not null then coalesce(t.gone_at, excluded.gone_at) end,
+        updated_at = now()
     where t.follows <> excluded.follows
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
@@ -384,7 +385,7 @@ with touched as (
         pending_count = d.pending_count + excluded.pending_count
 )
 select count(*) filter (where known and gone_at is null) as changed,
-    count(*) filter (where known and gone_at is not null) as gone
+    count(*) filter (where known and gone_at is not null and old_gone_at is null) as gone
 from written
 
 -- name: insert_balances
