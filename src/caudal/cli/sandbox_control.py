@@ -42,12 +42,7 @@ class SandboxControl:
 
     def truth(self) -> Iterator[bytes]:
         """What really happened, a line of JSON each, without its line end."""
-        with (
-            self._reachable(),
-            httpx.stream(
-                "GET", f"{self._url}/_sandbox/truth", timeout=_SECONDS_MAX, trust_env=False
-            ) as response,
-        ):
+        with self._reachable(), self._client.stream("GET", f"{self._url}/_sandbox/truth") as response:
             if response.is_error:
                 response.read()
                 raise Refused(_why(response))
