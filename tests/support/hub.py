@@ -33,7 +33,7 @@ from caudal_sandbox.faults import CORRUPTIONS, Faults, Kind
 from caudal_sandbox.plaid.items import Item
 from caudal_sandbox.server import Sandbox
 
-CLIENT: Final = ("client-of-mine", "secret-of-mine")
+CLIENT: Final = ("client-of-mine", "CANARY-secret-2c77")
 PASSING: Final = (RateLimited, Unavailable, NotReady, Malformed)
 """What a later sync may well not meet again."""
 PATIENCE: Final = timedelta(minutes=2)
@@ -54,6 +54,7 @@ class Login(NamedTuple):
     username: str
     institution: str
     password: str = "pass_good"
+    broker: bool = False
 
 
 class _Telling(NamedTuple):
@@ -148,7 +149,12 @@ class Hub:
 
     async def _visited(self, login: Login, relink: LinkedConnection | None) -> links.Progress:
         visit = await links.begin(
-            self.opened, self.space, self.live, institution=login.institution, relink=relink
+            self.opened,
+            self.space,
+            self.live,
+            institution=login.institution,
+            relink=relink,
+            investments_only=login.broker and relink is None,
         )
         assert isinstance(visit, Visit), visit
         said = {
@@ -185,20 +191,22 @@ class Hub:
         None where it never did. Under fire mending may fail as well: it is tried again with the next try."""
         for _ in range(tries):
             try:
-                report = await self.sync(connection)
-                if not report.preparing:
+                report = await self._sync_or_mend(connection)
+                if report is not None and not report.preparing:
                     return report
-            except NeedsUser:
-                try:
-                    await self.mend(connection)
-                except PASSING:
-                    self.clock.time += PATIENCE
             except PASSING:
                 self.clock.time += PATIENCE
             except Refused as error:
                 if "not in Plaid's words" not in str(error):  # a refusal that broke on its way says no more
                     raise
         return None
+
+    async def _sync_or_mend(self, connection: LinkedConnection) -> SyncReport | None:
+        try:
+            return await self.sync(connection)
+        except NeedsUser:
+            await self.mend(connection)
+            return None
 
     async def quiet(self) -> list[SyncReport]:
         """Nothing goes wrong any more: bring every connection up to date, in the end."""
@@ -217,15 +225,18 @@ class Hub:
 
     async def amiss(self) -> list[str]:
         """Everything that differs between the ledger and the world, looked at by other ways than `compare`; empty where
-        all is well: every movement once, every account proven up to now, the books sound."""
+        all is well: every movement once, every account proven up to now."""
         telling = self._telling({each.reference for each in await self.linked()})
         true, held = self._true(telling), self.held()
         return [
             *_counted("missing", true - held),
             *_counted("not so", held - true),
             *self._unproven(telling),
-            *(f"doctor: {what}" for what in await faults(self.opened.store, self.space.space_id)),
         ]
+
+    async def unsound(self) -> dict[str, int]:
+        """What `caudal doctor` finds amiss in the books; empty where they are sound."""
+        return await faults(self.opened.store, self.space.space_id)
 
     def held(self) -> Counter[Told]:
         """What the ledger holds on the accounts of connections that go on, past row security and past our queries."""

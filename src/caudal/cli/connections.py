@@ -32,7 +32,8 @@ _FIRST_POLLS_MS = (100, 500, 1_000)
 
 
 class LinkWish(msgspec.Struct, frozen=True):
-    """What somebody at the command line wants linked, and how far they go themselves.
+    """What somebody at the command line wants linked, and how far they go themselves. `broker`: an institution that
+    keeps investments alone.
 
     `sandbox`: (its address, user, password): the sandbox plays the person at the bank's page.
     """
@@ -41,6 +42,8 @@ class LinkWish(msgspec.Struct, frozen=True):
     institution: str | None = None
     relink: str | None = None
     again: bool = False
+    broker: bool = False
+    choose_accounts: bool = False
     sandbox: tuple[str, str, str] | None = None
     asks: bool = True
 
@@ -50,6 +53,8 @@ class LinkWish(msgspec.Struct, frozen=True):
 @click.option("--institution", help="The bank, by the provider's id of it (Plaid: ins_…).")
 @click.option("--relink", metavar="CONNECTION", help="Mend this connection instead of making a new one.")
 @click.option("--again", is_flag=True, help="Link it even if the same login is linked already.")
+@click.option("--broker", is_flag=True, help="Link a broker: an institution that keeps investments alone.")
+@click.option("--choose-accounts", is_flag=True, help="With --relink: choose anew which accounts are shown.")
 @click.option("--no-sync", is_flag=True, help="Only link; pull nothing yet.")
 @click.option(
     "--sandbox-user", help="Have the sandbox log in as this user (user_good …): no browser is needed."
@@ -64,6 +69,8 @@ def link(
     relink: str | None,
     *,
     again: bool,
+    broker: bool,
+    choose_accounts: bool,
     no_sync: bool,
     sandbox_user: str | None,
     sandbox_password: str,
@@ -76,8 +83,10 @@ def link(
         provider,
         institution,
         relink,
-        again,
-        (url, sandbox_user, sandbox_password) if sandbox_user else None,
+        again=again,
+        broker=broker,
+        choose_accounts=choose_accounts,
+        sandbox=(url, sandbox_user, sandbox_password) if sandbox_user else None,
         asks=sys.stdin.isatty() and not as_json,
     )
 
@@ -105,7 +114,15 @@ async def linked(opened: Installation, space: Space, live: LiveProvider, wish: L
     there to be asked, Refused where it was abandoned."""
     relink = await hub_connections.find(opened, space, wish.relink) if wish.relink else None
     while True:
-        step = await links.begin(opened, space, live, institution=wish.institution, relink=relink)
+        step = await links.begin(
+            opened,
+            space,
+            live,
+            institution=wish.institution,
+            relink=relink,
+            choose_accounts=wish.choose_accounts,
+            investments_only=wish.broker,
+        )
         if isinstance(step, Visit):
             step = await _visited(opened, space, live, step, wish, relink)
         if isinstance(step, Candidate):

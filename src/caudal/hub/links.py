@@ -55,8 +55,12 @@ async def begin(
     relink: LinkedConnection | None = None,
     language: str = "en",
     choose_accounts: bool = False,
+    investments_only: bool = False,
 ) -> Progress:
-    """Start linking, or mend `relink`. The provider learns the space's id as the user's name, nothing else."""
+    """Start linking, or mend `relink`. The provider learns the space's id as the user's name, nothing else.
+
+    `investments_only`: a broker, which has no account transactions to tell.
+    """
     request = LinkRequest(
         user=str(space.space_id),
         relink=None if relink is None else await connections.access(installation, space, relink),
@@ -64,6 +68,7 @@ async def begin(
         webhook_url=installation.settings.webhook_url(live.name),
         language=language,
         choose_accounts=choose_accounts,
+        investments_only=investments_only,
     )
     return await _taken(installation, space, live, await live.begin_link(request), relink)
 

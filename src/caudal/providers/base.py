@@ -85,7 +85,8 @@ class LinkRequest(msgspec.Struct, frozen=True):
 
     `relink`: the connection to mend; None links a new one. `institution`: the provider's id, where the person has
     chosen already. `webhook_url` and `return_url`: ours, where there are any. `language`: ISO 639-1. `choose_accounts`:
-    let the person choose the accounts of a re-linked connection anew.
+    let the person choose the accounts of a re-linked connection anew. `investments_only`: link a broker that has
+    positions and their movements to show, and no account transactions; providers that don't ask beforehand ignore it.
     """
 
     user: str
@@ -95,6 +96,7 @@ class LinkRequest(msgspec.Struct, frozen=True):
     return_url: str | None = None
     language: str = "en"
     choose_accounts: bool = False
+    investments_only: bool = False
 
 
 class AccountFound(msgspec.Struct, frozen=True):
@@ -115,12 +117,21 @@ class InstitutionFound(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Send the person to `url`, then ask with `Poll` every `poll_seconds`, until `expires_at`."""
+    """Send the person to `url`, then ask with `Poll` every `poll_seconds`, until `expires_at`; sooner where a
+    `LinkSignal` names this `session` (secret where it is a token).
+    """
 
     url: str
     state: LinkState
     expires_at: datetime
     poll_seconds: int
+    session: str
+
+    def __repr__(self) -> str:
+        return f"Visit({self.url!r}, expires_at={self.expires_at!r}, session=…)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -234,7 +245,7 @@ class EndedSignal(msgspec.Struct, frozen=True, tag="ended"):
 
 
 class LinkSignal(msgspec.Struct, frozen=True, tag="link"):
-    """A link under way has news: poll it now. `session` is the provider's name of it (secret where it is a token)."""
+    """A link under way has news: poll it now. `session` is the provider's name of it, as its `Visit` says it."""
 
     session: str
 

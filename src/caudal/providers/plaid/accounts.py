@@ -90,10 +90,13 @@ def kind_of(type_: str | None, subtype: str | None) -> AccountKind:
     return _KINDS.get((type_, subtype)) or _KINDS_BY_TYPE.get(type_, AccountKind.OTHER)
 
 
-def balances_seen(account: Account, moment: Moment, *, settled: bool) -> Iterable[BalanceSeen | Unreadable]:
-    """What stands on the account, by our signs. Without `settled` nothing that the ledger would be held to."""
+def balances_seen(
+    account: Account, moment: Moment, *, settled: bool, movements: bool = True
+) -> Iterable[BalanceSeen | Unreadable]:
+    """What stands on the account, by our signs. Without `settled` nothing that the ledger would be held to; without
+    `movements`, where none are told of this login, it is a value and never held against it."""
     ref = account.account_id
-    for kind, amount in _figures(account):
+    for kind, amount in _figures(account, movements=movements):
         if kind is BalanceKind.BOOKED and not settled:
             continue
         try:
@@ -106,11 +109,12 @@ def balances_seen(account: Account, moment: Moment, *, settled: bool) -> Iterabl
             yield BalanceSeen(ref, kind, money, moment.on, firm=False, at=moment.at)
 
 
-def _figures(account: Account) -> Iterable[tuple[BalanceKind, Decimal]]:
+def _figures(account: Account, *, movements: bool) -> Iterable[tuple[BalanceKind, Decimal]]:
     """The balances of each kind. What Plaid tells no movements of is a value, not a sum of bookings."""
     balances = account.balances
     if balances.current is not None:
-        yield BalanceKind.BOOKED if _has_movements(account) else BalanceKind.VALUE, balances.current
+        told = movements and _has_movements(account)
+        yield BalanceKind.BOOKED if told else BalanceKind.VALUE, balances.current
     elif balances.available is not None and account.type not in _OWED:
         # Guaranteed where `current` is null, and all there is to show. With pending ones in it, it proves nothing.
         yield BalanceKind.VALUE, balances.available

@@ -34,6 +34,7 @@ BUDGETS: Final[Mapping[str, Budget]] = {
     "accounts/get": Budget(15, 15_000),
     "institutions/get_by_id": Budget(None, 400),
     "investments/holdings/get": Budget(15, 2_000),
+    "investments/refresh": Budget(1, 100),
     "investments/transactions/get": Budget(30, 20_000),
     "item/get": Budget(15, 5_000),
     "item/remove": Budget(30, 2_000),

@@ -25,15 +25,22 @@ from caudal.providers.plaid.client import PlaidClient
 from caudal.providers.plaid.days import earliest_day
 from caudal.providers.plaid.errors import Refusal, error_for
 from caudal.providers.plaid.normalise import Reading
-from caudal.providers.plaid.payloads import Account, AccountsAnswer, ItemAnswer, ItemStatus
+from caudal.providers.plaid.payloads import Account, AccountsAnswer, Item, ItemAnswer, ItemStatus
 from caudal.providers.plaid.standing import Known, Standing
 
 T = TypeVar("T")
 
+TRANSACTIONS: Final = "transactions"
+INVESTMENTS: Final = "investments"
+
+
+class ProductOffError(Exception):
+    """This login hasn't the product, or doesn't share it."""
+
 
 class Course:
-    """One pull of one Item. `standing` moves with each page; `currencies` are its accounts' own; `rested` and `paged`
-    say whether a loop is at its end, and whether anything was told; `last_item` is what /item/get last said."""
+    """One pull of one Item. `standing` moves with each page; `currencies` are its accounts' own; `paged` says whether
+    anything was told; `last_item` is what /item/get last said."""
 
     def __init__(
         self, client: PlaidClient, access: Access, standing: Standing, clock: Clock, countries: Sequence[str]
@@ -42,7 +49,6 @@ class Course:
         self.access = access
         self.standing = standing
         self.currencies = {ref: known.currency for ref, known in standing.accounts.items()}
-        self.rested = standing.at_rest
         self.paged = False
         self.last_item: ItemAnswer | None = None
         self._clock = clock
@@ -66,6 +72,23 @@ class Course:
             raise error_for(Refusal("item/get", 200, answer.item.error))
         self.last_item = answer
         return answer
+
+    async def is_off(self, product: str) -> bool:
+        """Whether the product was off, and nothing it hangs on has changed since. If something has, it is on again, to be
+        tried."""
+        if product not in self.standing.off:
+            return False
+        item = (self.last_item or await self.item()).item
+        if self.standing.off[product] == self._circumstances(item):
+            return True
+        self.standing = self.standing.switched_on(product)
+        return False
+
+    async def switch_off(self, product: str) -> Page:
+        """Not to be asked for again until what it hangs on changes, as it does when the login is linked anew."""
+        item = (self.last_item or await self.item()).item
+        self.standing = self.standing.switched_off(product, self._circumstances(item))
+        return self.page(Reading())
 
     def see(self, records: Sequence[Raw], where: str, reading: Reading) -> list[Account]:
         """The accounts an answer carries: told where this pull has not told them so yet, and remembered."""
@@ -118,8 +141,9 @@ class Course:
     def page(
         self, reading: Reading, *, at_rest: bool = True, more: bool = True, windows: Sequence[Window] = ()
     ) -> Page:
-        """A page of what was read, up to where the pull stands now."""
-        self.rested, self.paged = at_rest, True
+        """A page of what was read, up to where the pull stands now. Not `at_rest`: more than a loop is yet to come."""
+        self.paged = True
+        at_rest = at_rest and self.standing.at_rest
         return Page(reading.changes, self.standing.cursor(), more, windows, reading.unreadable, at_rest)
 
     def moment(self, updated: datetime | None) -> Moment:
@@ -131,10 +155,22 @@ class Course:
         """The instant of the first update that is known, else now."""
         return next((at.astimezone(UTC) for at in updates if at is not None), self._clock.now())
 
+    def _circumstances(self, item: Item) -> str:
+        """What a login's having a product hangs on: its accounts, and what its person consented to."""
+        products = sorted({*(item.products or ()), *(item.consented_products or ())})
+        told = msgspec.json.encode([sorted(self.standing.accounts), products])
+        return blake2b(told, digest_size=8).hexdigest()
+
     def _remember(self, accounts: dict[SourceRef, Known]) -> None:
         if accounts != self.standing.accounts:
             self.standing = msgspec.structs.replace(self.standing, accounts=accounts)
             self.currencies = {ref: known.currency for ref, known in accounts.items()}
+
+
+def told_at(status: ItemStatus | None, standing: Standing) -> datetime | None:
+    """When Plaid last went to the bank for the balances: with the transactions, or if there are none of those with the
+    investments."""
+    return investments_at(status) if TRANSACTIONS in standing.off else transactions_at(status)
 
 
 def transactions_at(status: ItemStatus | None) -> datetime | None:

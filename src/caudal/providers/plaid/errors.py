@@ -12,6 +12,7 @@ import msgspec
 
 from caudal.model.errors import (
     CursorInvalid,
+    Malformed,
     NeedsUser,
     NotReady,
     ProviderError,
@@ -259,6 +260,11 @@ def read_refusal(operation: str, answer: Answer) -> Refusal | ProviderError:
         return RateLimited(message, retry_after=answer.retry_after or _A_MINUTE)
     if answer.status >= 500 or answer.status == 408:
         return Unavailable(message)
+    if _says_json(answer):  # Plaid's own, most likely, and broken on its way: the next one may not be
+        why = (
+            f"{answer.status}, and its JSON is none of Plaid's words; if it stays so, is the base URL right?"
+        )
+        return Malformed(f"plaid {operation}: answer", why)
     return Refused(f"{message}: is the base URL right?")
 
 
@@ -294,6 +300,11 @@ def _plaid_error(answer: Answer) -> PlaidError | None:
         return _ERROR.decode(answer.body)
     except msgspec.DecodeError:
         return None
+
+
+def _says_json(answer: Answer) -> bool:
+    types = (value for name, value in answer.headers.items() if name.lower() == "content-type")
+    return any("json" in value.lower() for value in types)
 
 
 def _request_id(error: PlaidError) -> str:

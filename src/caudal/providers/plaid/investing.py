@@ -2,18 +2,24 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, timedelta
-from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from caudal.model.changes import Page, SourceRef, Window
 from caudal.providers.plaid.accounts import Moment, balances_seen, invests
-from caudal.providers.plaid.course import Course, digest, investments_at, transactions_at
+from caudal.providers.plaid.course import (
+    INVESTMENTS,
+    Course,
+    ProductOffError,
+    digest,
+    investments_at,
+    transactions_at,
+)
 from caudal.providers.plaid.errors import PRODUCT_OFF, Refusal, error_for
 from caudal.providers.plaid.investments import read_holdings, read_movements
 from caudal.providers.plaid.normalise import Reading
-from caudal.providers.plaid.payloads import HoldingsAnswer, InvestmentsAnswer, Item, ItemAnswer
+from caudal.providers.plaid.payloads import HoldingsAnswer, InvestmentsAnswer, ItemAnswer
 
 T = TypeVar("T")
 
@@ -24,11 +30,6 @@ HISTORY: Final = timedelta(days=730)
 """Plaid keeps 24 months."""
 LOOK_BACK: Final = timedelta(days=90)
 """Asked for anew each time, for nothing says what changed (Plaid docs, Investments: transactions)."""
-PRODUCT: Final = "investments"
-
-
-class _ProductOffError(Exception):
-    """This login has no investments to show, or doesn't share them."""
 
 
 async def investment_pages(course: Course) -> AsyncIterator[Page]:
@@ -40,19 +41,16 @@ async def investment_pages(course: Course) -> AsyncIterator[Page]:
     if not refs:
         return
     answer = course.last_item or await course.item()
-    circumstances = _circumstances(answer.item, refs)
     updated = investments_at(answer.status)
-    if course.standing.off.get(PRODUCT) == circumstances:
+    if await course.is_off(INVESTMENTS):
         return
     if updated is not None and updated.isoformat() == course.standing.invested:
         return
     try:
         async for page in _Investing(course, refs).pages(answer):
             yield page
-    except _ProductOffError:
-        off = {**course.standing.off, PRODUCT: circumstances}
-        course.standing = msgspec.structs.replace(course.standing, off=off)
-        yield course.page(Reading())
+    except ProductOffError:
+        yield await course.switch_off(INVESTMENTS)
 
 
 class _Investing:
@@ -62,10 +60,11 @@ class _Investing:
         self._course = course
         self._refs = refs
         self._complete = False
+        self._unread = False
 
     async def pages(self, answer: ItemAnswer) -> AsyncIterator[Page]:
-        """The movements, then the positions. The cash among these counts exactly the movements if Plaid did not go to
-        the broker between the two."""
+        """The movements, then the positions. The cash among these counts exactly the movements if all of them could be
+        read and Plaid did not go to the broker between the two."""
         course, rounds = self._course, 0
         while True:
             rounds += 1
@@ -83,14 +82,17 @@ class _Investing:
         mark = updated.isoformat() if updated else digest([*holdings.holdings, *holdings.securities])
         if mark == course.standing.invested:
             return
-        reading = self._positions(holdings, course.moment(updated), settled=settled)
-        windows: list[Window] = []
-        if settled:
-            windows = [Window(ref, start, end) for ref in self._refs]
-            off = {product: why for product, why in course.standing.off.items() if product != PRODUCT}
+        patient = course.standing.patient(INVESTMENTS)
+        trusted = settled and not (self._unread and patient)
+        reading = self._positions(holdings, course.moment(updated), settled=trusted)
+        unread = self._unread or reading.unread
+        course.standing = course.standing.noting(INVESTMENTS, unread=unread)
+        if settled and not (unread and patient):
             course.standing = msgspec.structs.replace(
-                course.standing, invested=mark, invested_to=end.isoformat(), off=off
+                course.standing, invested=mark, invested_to=end.isoformat()
             )
+        whole = settled and not self._unread
+        windows = [Window(ref, start, end) for ref in self._refs] if whole else ()
         yield course.page(reading, windows=windows)
 
     async def _movements(self, start: date, end: date) -> AsyncIterator[Page]:
@@ -103,6 +105,7 @@ class _Investing:
         for _ in range(ROUNDS_MAX):
             met: set[str] = set()
             offset, ended = 0, False
+            self._unread = False
             while not ended:
                 answer = await self._get(
                     "investments/transactions/get", _span(start, end, offset), _MOVEMENTS
@@ -112,6 +115,7 @@ class _Investing:
                 names = read_movements(answer.investment_transactions, self._course.currencies, reading)
                 await self._course.name_strangers(reading)
                 yield self._course.page(reading)
+                self._unread = self._unread or reading.unread
                 met.update(names)
                 ended = offset + len(names) >= total or len(names) < 2
                 offset += len(names) - 1
@@ -141,7 +145,7 @@ class _Investing:
         if not isinstance(answer, Refusal):
             return answer
         if answer.error.error_code in PRODUCT_OFF:
-            raise _ProductOffError
+            raise ProductOffError
         raise error_for(answer)
 
 
@@ -151,13 +155,6 @@ def _span(start: date, end: date, offset: int) -> Mapping[str, Any]:
         "end_date": end.isoformat(),
         "options": {"count": PAGE_RECORDS_MAX, "offset": offset},
     }
-
-
-def _circumstances(item: Item, refs: list[SourceRef]) -> str:
-    """What a login's having a product hangs on: its accounts, and what its person consented to."""
-    products = sorted({*(item.products or ()), *(item.consented_products or ())})
-    told = msgspec.json.encode([refs, products])
-    return blake2b(told, digest_size=8).hexdigest()
 
 
 _HOLDINGS: Final = msgspec.json.Decoder(HoldingsAnswer)

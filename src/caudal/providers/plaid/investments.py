@@ -22,7 +22,7 @@ from caudal.model.currencies import UNKNOWN
 from caudal.model.errors import MoneyError
 from caudal.model.money import EXACT, Money
 from caudal.providers.plaid.accounts import Moment
-from caudal.providers.plaid.normalise import Currencies, Reading, instant, money_of, text_of
+from caudal.providers.plaid.normalise import Currencies, NoDecimals, Reading, instant, money_of, text_of
 from caudal.providers.plaid.payloads import HoldingRecord, HoldingsAnswer, InvestmentTransaction, Security
 
 _CASH: Final = "cash"
@@ -59,7 +59,7 @@ def read_holdings(
         try:
             told = _finite(_HOLDING.decode(record))
         except (msgspec.DecodeError, MoneyError) as error:
-            reading.unreadable.append(Unreadable(where, str(error), text_of(record)))
+            reading.lack(Unreadable(where, str(error), text_of(record)))
             for ref in _meant(record, positions):
                 positions.pop(ref)
             continue
@@ -87,7 +87,8 @@ def read_movements(records: Sequence[Raw], currencies: Currencies, reading: Read
         except (msgspec.DecodeError, MoneyError, ArithmeticError) as error:
             names.append(raw)
             where = f"investments/transactions/get $.investment_transactions[{place}]"
-            reading.unreadable.append(Unreadable(where, str(error) or "not an amount that can be held", raw))
+            lacking = Unreadable(where, str(error) or "not an amount that can be held", raw)
+            reading.lack(lacking, again=not isinstance(error, NoDecimals))
             continue
         names.append(told.investment_transaction_id)
         if seen is not None:
@@ -120,7 +121,7 @@ def _securities(records: Sequence[Raw], reading: Reading) -> Mapping[str, Securi
             security = _SECURITY.decode(record)
         except msgspec.DecodeError as error:
             where = f"investments/holdings/get $.securities[{place}]"
-            reading.unreadable.append(Unreadable(where, str(error), text_of(record)))
+            reading.lack(Unreadable(where, str(error), text_of(record)))
         else:
             known[security.security_id] = security
     return known

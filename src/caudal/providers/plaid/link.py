@@ -55,6 +55,8 @@ _LANGUAGES: Final = frozenset(
 """Plaid's OpenAPI, /link/token/create."""
 _PRODUCTS: Final = ("transactions",)
 """Every institution shown must have them all, so no more than the ledger can't do without."""
+_BROKERS_PRODUCTS: Final = ("investments",)
+"""Most brokers haven't transactions, and would never be shown."""
 _CONSENTED: Final = ("investments", "liabilities")
 """Asked for now, so that no second visit is needed; made and billed only when first used (ours: where there is an
 investment account). As `required_if_supported_products` they would be billed for every login that has them."""
@@ -99,6 +101,7 @@ class Linking:
             _write(_State(created.link_token, relink=request.relink is not None)),
             created.expiration,
             POLL_SECONDS,
+            session=created.link_token,
         )
 
     async def go_on(self, answer: LinkAnswer) -> LinkStep:
@@ -118,20 +121,27 @@ class Linking:
             "language": request.language if request.language in _LANGUAGES else "en",
             "country_codes": self._config.country_codes,
             "user": {"client_user_id": request.user},
-            "additional_consented_products": _CONSENTED,
             "hosted_link": page,
         }
 
     async def _linking_anew(self, request: LinkRequest) -> dict[str, Any]:
-        fields: dict[str, Any] = {
-            "products": _PRODUCTS,
-            "transactions": {"days_requested": self._config.days_requested},
-        }
+        fields = self._products(request)
         if request.webhook_url:
             fields["webhook"] = request.webhook_url
         if request.institution and (number := await self._routing_number(request.institution)):
             fields["institution_data"] = {"routing_number": number}
         return fields
+
+    def _products(self, request: LinkRequest) -> dict[str, Any]:
+        """What is asked for, and what consent is asked for besides; Plaid takes no product in both."""
+        if request.investments_only:
+            consented = [product for product in _CONSENTED if product not in _BROKERS_PRODUCTS]
+            return {"products": _BROKERS_PRODUCTS, "additional_consented_products": consented}
+        return {
+            "products": _PRODUCTS,
+            "additional_consented_products": _CONSENTED,
+            "transactions": {"days_requested": self._config.days_requested},
+        }
 
     async def _routing_number(self, institution: str) -> str | None:
         """The one way to have Link begin with a bank: its routing number (US). Without, the person looks for it."""
@@ -219,7 +229,8 @@ class Linking:
 
 def _mending(request: LinkRequest) -> dict[str, Any]:
     """Update mode: for the Item whose access token goes along. Products and webhook stay what they were."""
-    return {"update": {"account_selection_enabled": True}} if request.choose_accounts else {}
+    fields: dict[str, Any] = {"additional_consented_products": _CONSENTED}
+    return fields | ({"update": {"account_selection_enabled": True}} if request.choose_accounts else {})
 
 
 def _added(session: LinkSession) -> Iterable[ItemAdded]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from caudal.model.changes import Change, SourceRef, Status, TransactionGone, TransactionSeen, Unreadable
-from caudal.model.currencies import UNKNOWN
+from caudal.model.currencies import EXPONENTS, UNKNOWN
 from caudal.model.errors import MoneyError
 from caudal.model.money import EXACT, Money
 from caudal.providers.plaid.payloads import BareTransaction, Movement, Removed, Transaction
@@ -28,11 +28,22 @@ class NoCurrency(MoneyError):
     """Neither the record nor its account says which currency an amount is in. It is never taken for dollars."""
 
 
+class NoDecimals(MoneyError):
+    """An amount of what has no ISO 4217 code and that we know no decimals of (points): it reads the same each time."""
+
+
 class Reading(msgspec.Struct):
-    """What a list of records came to."""
+    """What a list of records came to. `unread`: of a movement that can't be read nothing is among the changes, and it may
+    read another time."""
 
     changes: list[Change] = msgspec.field(default_factory=list)
     unreadable: list[Unreadable] = msgspec.field(default_factory=list)
+    unread: bool = False
+
+    def lack(self, unreadable: Unreadable, *, again: bool = True) -> None:
+        """A movement that can't be read. Not `again`: it would read the same."""
+        self.unreadable.append(unreadable)
+        self.unread = self.unread or again
 
     def add(self, told: Change | Unreadable) -> None:
         """One more thing told, or one that can't be read."""
@@ -44,12 +55,14 @@ class Reading(msgspec.Struct):
 
 def read_transactions(records: Sequence[Raw], where: str, currencies: Currencies, reading: Reading) -> None:
     """What the records of `added` or `modified` tell, added to `reading`. `where` is the list's JSON path."""
-    decode, tell = _TRANSACTION.decode, reading.changes.append
-    for place, record in enumerate(records):
-        try:
-            tell(transaction_seen(decode(record), str(record, "utf-8"), currencies))
-        except _UNREADABLE as error:
-            _read_what_can_be(record, f"{where}[{place}]", error, currencies, reading)
+    decode = _TRANSACTION.decode
+    try:
+        reading.changes += [
+            transaction_seen(decode(record), str(record, "utf-8"), currencies) for record in records
+        ]
+    except _UNREADABLE:  # at least one of them: which, only each on its own can show
+        for place, record in enumerate(records):
+            _read_what_can_be(record, f"{where}[{place}]", currencies, reading)
 
 
 def read_removed(records: Sequence[Raw], where: str, reading: Reading) -> None:
@@ -58,7 +71,7 @@ def read_removed(records: Sequence[Raw], where: str, reading: Reading) -> None:
         try:
             told = _REMOVED.decode(record)
         except msgspec.DecodeError as error:
-            reading.unreadable.append(Unreadable(f"{where}[{place}]", str(error), text_of(record)))
+            reading.lack(Unreadable(f"{where}[{place}]", str(error), text_of(record)))
         else:
             reading.changes.append(TransactionGone(told.account_id, told.transaction_id))
 
@@ -90,7 +103,12 @@ def money_of(told: Movement, currencies: Currencies) -> Money:
     )
     if currency == UNKNOWN:
         raise NoCurrency("names no currency, and neither does its account")
-    return Money(EXACT.minus(told.amount), currency)
+    try:
+        return Money(EXACT.minus(told.amount), currency)
+    except MoneyError as error:
+        if not told.iso_currency_code and currency not in EXPONENTS:
+            raise NoDecimals(str(error)) from None
+        raise
 
 
 def instant(told: dt.datetime | None) -> dt.datetime | None:
@@ -105,28 +123,35 @@ def text_of(record: Raw) -> str:
     return bytes(record).decode(errors="replace")
 
 
-def _read_what_can_be(
-    record: Raw, where: str, error: Exception, currencies: Currencies, reading: Reading
-) -> None:
+def _read_what_can_be(record: Raw, where: str, currencies: Currencies, reading: Reading) -> None:
     """A record that is odd in what isn't needed to book it is booked without that, and quarantined for it; one that
     can't be booked is quarantined alone."""
     raw = text_of(record)
     try:
-        bare = _BARE.decode(record)
-        money = money_of(bare, currencies)
-    except _UNREADABLE as fatal:
-        reading.unreadable.append(Unreadable(where, str(fatal) or "not an amount that can be held", raw))
-        return
-    ref, status, replaces = (
-        bare.account_id,
-        _PENDING if bare.pending else _BOOKED,
-        bare.pending_transaction_id or "",
-    )
-    reading.changes.append(
-        TransactionSeen(ref, bare.transaction_id, status, money, bare.date, raw=raw, replaces=replaces)
-    )
-    reading.unreadable.append(
-        Unreadable(where, f"booked without what can't be read in it: {error}", raw, ref)
+        reading.changes.append(
+            transaction_seen(_TRANSACTION.decode(record), str(record, "utf-8"), currencies)
+        )
+    except _UNREADABLE as error:
+        try:
+            bare = _BARE.decode(record)
+            reading.changes.append(_booked_bare(bare, raw, currencies))
+        except _UNREADABLE as fatal:
+            lacking = Unreadable(where, str(fatal) or "not an amount that can be held", raw)
+            reading.lack(lacking, again=not isinstance(fatal, NoDecimals))
+        else:
+            why = f"booked without what can't be read in it: {error}"
+            reading.unreadable.append(Unreadable(where, why, raw, bare.account_id))
+
+
+def _booked_bare(told: BareTransaction, raw: str, currencies: Currencies) -> TransactionSeen:
+    return TransactionSeen(
+        told.account_id,
+        told.transaction_id,
+        _PENDING if told.pending else _BOOKED,
+        money_of(told, currencies),
+        told.date,
+        raw=raw,
+        replaces=told.pending_transaction_id or "",
     )
 
 
@@ -138,9 +163,10 @@ def _counterparty(told: Transaction) -> str:
     meta = told.payment_meta
     if meta is None:
         return ""
-    if told.amount > 0:
-        return meta.payee or ""
-    return meta.payer or meta.by_order_of or ""
+    payee, payer = meta.payee, meta.payer or meta.by_order_of
+    if not (payee or payer):
+        return ""
+    return (payee if told.amount > 0 else payer) or ""
 
 
 _TRANSACTION: Final = msgspec.json.Decoder(Transaction)

@@ -12,7 +12,7 @@ from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemCl
 from caudal.providers.plaid import pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
 from caudal.providers.plaid.config import PlaidConfig
-from caudal.providers.plaid.errors import OVER, Refusal, error_for
+from caudal.providers.plaid.errors import OVER, PRODUCT_OFF, Refusal, error_for
 from caudal.providers.plaid.genuine import KeyCache, check
 from caudal.providers.plaid.link import Linking
 from caudal.providers.plaid.webhooks import signals
@@ -91,11 +91,18 @@ class PlaidProvider:
         return await self._linking.go_on(answer)
 
     async def refresh(self, access: Access) -> None:
-        """Have Plaid go to the bank now. It answers at once; what it finds is there after the webhook.
+        """Have Plaid go to the bank now, or to the broker where there are no transactions. It answers at once; what it
+        finds is there after the webhook.
 
-        An add-on that is paid for by the call: Refused where Plaid's account has not got it.
+        Add-ons that are paid for by the call: Refused where Plaid's account has not got them.
         """
-        await self._client.get("transactions/refresh", {}, EMPTY, access=access)
+        refusal = await self._client.ask("transactions/refresh", {}, EMPTY, access=access)
+        if isinstance(refusal, Refusal) and refusal.error.error_code in PRODUCT_OFF:
+            investments = await self._client.ask("investments/refresh", {}, EMPTY, access=access)
+            if not isinstance(investments, Refusal):
+                return
+        if isinstance(refusal, Refusal):
+            raise error_for(refusal)
 
     async def revoke(self, access: Access) -> None:
         """Remove the Item: billing ends, the token dies, no webhook comes any more. One that is over is no error."""

@@ -35,9 +35,18 @@ from caudal.providers.base import Access
 from caudal.providers.http import Clock
 from caudal.providers.plaid.accounts import balances_seen, invests
 from caudal.providers.plaid.client import PlaidClient
-from caudal.providers.plaid.course import ACCOUNTS, Course, digest, investments_at, transactions_at
-from caudal.providers.plaid.errors import PREPARING, Refusal, error_for
-from caudal.providers.plaid.investing import PRODUCT, investment_pages
+from caudal.providers.plaid.course import (
+    ACCOUNTS,
+    INVESTMENTS,
+    TRANSACTIONS,
+    Course,
+    ProductOffError,
+    digest,
+    investments_at,
+    told_at,
+)
+from caudal.providers.plaid.errors import PREPARING, PRODUCT_OFF, Refusal, error_for
+from caudal.providers.plaid.investing import investment_pages
 from caudal.providers.plaid.normalise import Reading, read_removed, read_transactions
 from caudal.providers.plaid.payloads import AccountsAnswer, Institution, ItemStatus, SyncAnswer
 from caudal.providers.plaid.standing import Standing
@@ -51,6 +60,7 @@ HISTORY_COMING: Final = timedelta(seconds=10)
 
 _MUTATED: Final = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
 _OPTIONS: Final = {"include_original_description": True, "personal_finance_category_version": "v2"}
+_ACCOUNTS_READ: Final = "accounts"
 _PASSING: Final = (RateLimited, Unavailable, NotReady, Malformed)
 """What keeps one question from being answered, and not the next."""
 
@@ -62,12 +72,16 @@ async def pull(
 
     Raises the ProviderError family. NotReady in the end says that more history is on its way.
     """
-    course = Course(client, access, Standing.read(cursor), clock, countries)
+    course = Course(client, access, Standing.read(cursor).resumed(), clock, countries)
     if not course.standing.known:
         yield await _introduction(course)
     loop = _Loop(course)
-    async for page in loop.pages():
-        yield page
+    if not await course.is_off(TRANSACTIONS):
+        try:
+            async for page in loop.pages():
+                yield page
+        except ProductOffError:
+            yield await course.switch_off(TRANSACTIONS)
     failure: ProviderError | None = None
     for stage in (_balances(course, loop), investment_pages(course)):
         try:
@@ -124,7 +138,8 @@ class _Loop:
         while answer.has_more:
             yield await self._page(answer)
             answer = await self.ask()
-        if not (answer.tells_nothing and answer.next_cursor == course.standing.next and course.rested):
+        standing = course.standing
+        if standing.looping or not (answer.tells_nothing and answer.next_cursor == standing.next):
             yield await self._page(answer)
         self._removed.clear()
 
@@ -137,7 +152,7 @@ class _Loop:
             fields["cursor"] = standing.next
         answer = await self._course.ask("transactions/sync", fields, _SYNC)
         if isinstance(answer, Refusal):
-            raise _called_back(answer, standing) or error_for(answer)
+            raise _called_back(answer, standing) or await self._refused(answer)
         if answer.has_more and answer.next_cursor == standing.next:
             raise Malformed(
                 "plaid transactions/sync: answer", "has more, after the very cursor it was asked from"
@@ -146,6 +161,15 @@ class _Loop:
             raise NotReady("plaid transactions/sync: no transactions are there yet", retry_after=PREPARING)
         self.history_coming = answer.transactions_update_status in {"NOT_READY", "INITIAL_UPDATE_COMPLETE"}
         return answer
+
+    async def _refused(self, refusal: Refusal) -> Exception:
+        """What a refusal means. A login that was linked for transactions and doesn't give them now needs its person; one
+        that never was (a broker's) goes on without."""
+        if refusal.error.error_code in PRODUCT_OFF:
+            item = (await self._course.item()).item
+            if TRANSACTIONS not in (item.products or ()):
+                return ProductOffError()
+        return error_for(refusal)
 
     async def _page(self, answer: SyncAnswer) -> Page:
         course, reading = self._course, Reading()
@@ -156,8 +180,10 @@ class _Loop:
         read_removed(answer.removed, f"{where}removed", reading)
         self._let_removal_win(reading)
         await course.name_strangers(reading)
-        course.standing = course.standing.after_page(answer.next_cursor, more=answer.has_more)
-        return course.page(reading, at_rest=not answer.has_more)
+        course.standing = course.standing.after_page(
+            answer.next_cursor, more=answer.has_more, unread=reading.unread
+        )
+        return course.page(reading)
 
     def _let_removal_win(self, reading: Reading) -> None:
         """A record removed on one page of a loop and told on a later one stays removed: across pages and lists Plaid
@@ -176,36 +202,52 @@ async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
     while True:
         rounds += 1
         answer = await course.item()
-        updated = transactions_at(answer.status)
+        updated = told_at(answer.status, course.standing)
         if updated is not None and updated.isoformat() == course.standing.told:
             return
         accounts = await course.get("accounts/get", {}, ACCOUNTS)
-        check = await loop.ask()
-        async for page in loop.pages(check):
-            yield page
-        if check.tells_nothing or rounds == ROUNDS_MAX:
+        news = False
+        if TRANSACTIONS not in course.standing.off:
+            check = await loop.ask()
+            news = not check.tells_nothing
+            async for page in loop.pages(check):
+                yield page
+        if not news or rounds == ROUNDS_MAX:
             break
-    settled = check.tells_nothing
     mark = updated.isoformat() if updated else digest(accounts.accounts)
     if mark != course.standing.told:
-        reading = _accounts(course, accounts, answer.status, settled=settled)
-        if settled:
-            course.standing = msgspec.structs.replace(course.standing, told=mark)
-        yield course.page(reading)
+        # While a movement is unread a balance counts what the ledger can't hold yet.
+        yield _told(
+            course, accounts, answer.status, mark, settled=not news and course.standing.unread is None
+        )
+
+
+def _told(
+    course: Course, answer: AccountsAnswer, status: ItemStatus | None, mark: str, *, settled: bool
+) -> Page:
+    """The accounts' page. What is not settled, or has an account in it that can't be read, is asked for again."""
+    reading = _accounts(course, answer, status, settled=settled)
+    wait = reading.unread and course.standing.patient(_ACCOUNTS_READ)
+    course.standing = course.standing.noting(_ACCOUNTS_READ, unread=reading.unread)
+    if settled and not wait:
+        course.standing = msgspec.structs.replace(course.standing, told=mark)
+    return course.page(reading)
 
 
 def _accounts(course: Course, answer: AccountsAnswer, status: ItemStatus | None, *, settled: bool) -> Reading:
     reading, before = Reading(), course.standing.accounts.keys()
     accounts = course.see(answer.accounts, "accounts/get", reading)
-    if not reading.unreadable:  # else the account that seems to be missing may be the one that can't be read
+    reading.unread = bool(reading.unreadable)
+    if not reading.unread:  # else the account that seems to be missing may be the one that can't be read
         gone = sorted(before - {account.account_id for account in accounts})
         reading.changes += [AccountGone(ref) for ref in gone]
         course.forget(gone)
-    moment = course.moment(transactions_at(status))
-    elsewhere = investments_at(status) is not None and PRODUCT not in course.standing.off
+    moment = course.moment(told_at(status, course.standing))
+    movements = TRANSACTIONS not in course.standing.off
+    elsewhere = investments_at(status) is not None and INVESTMENTS not in course.standing.off
     for account in accounts:
         if not (elsewhere and invests(account)):  # `investing` tells those with their positions
-            for told in balances_seen(account, moment, settled=settled):
+            for told in balances_seen(account, moment, settled=settled, movements=movements):
                 reading.add(told)
     return reading
 

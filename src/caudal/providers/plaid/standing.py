@@ -7,6 +7,10 @@ import msgspec
 from caudal.model.changes import Cursor, SourceRef
 from caudal.model.errors import CursorInvalid
 
+RETOLD_MAX: Final = 3
+"""How often what can't be read is asked for again. Broken on its way it reads the second time; what doesn't by then is
+broken where it is kept, and waits in quarantine for a person."""
+
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
     """What must be remembered of an account: its currency (``XXX``: not told), and whether it holds investments."""
@@ -33,6 +37,13 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the positions were last told of: Plaid's last update of investments, or a digest of them."""
     invested_to: str = ""
     """The last day that investment transactions were asked for, ISO 8601."""
+    unread: str | None = None
+    """Plaid's cursor at the start of the first loop with a record that couldn't be read: the next pull begins there.
+    None: there is none, or it was asked for often enough."""
+    retold: int = 0
+    """How often what is `unread` was asked for again."""
+    amiss: dict[str, int] = {}
+    """What has no cursor, but had something in it that couldn't be read → how often in a row."""
     off: dict[str, str] = {}
     """Products this login hasn't or doesn't share → what its accounts and consents were then: tried again when
     they change, as they do when it is linked again."""
@@ -59,20 +70,77 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(self.bank is not None or self.accounts)
 
     @property
+    def looping(self) -> bool:
+        """Whether a loop is under way or pulled anew: its end must be told, even if it brings nothing."""
+        return self.start is not None or self.again
+
+    @property
     def at_rest(self) -> bool:
-        """Whether the last loop has been told to its end."""
-        return self.start is None and not self.again
+        """Whether nothing told so far will be told again: while something of it is unread, it will be."""
+        return not self.looping and self.unread is None
+
+    @property
+    def loop_start(self) -> str:
+        """Plaid's cursor at the start of the loop under way, or of the next."""
+        return self.next if self.start is None else self.start
 
     @property
     def called_back(self) -> Cursor:
-        """The cursor to pull again from, when Plaid says that a loop must start anew."""
-        start = self.next if self.start is None else self.start
-        return msgspec.structs.replace(self, next=start, start=None, again=True).cursor()
+        """The cursor to pull again from, when Plaid says that a loop must start anew. What couldn't be read in that loop
+        is told again with it."""
+        start = self.loop_start
+        unread = None if self.unread == start else self.unread
+        return msgspec.structs.replace(self, next=start, start=None, again=True, unread=unread).cursor()
 
-    def after_page(self, next_cursor: str, *, more: bool) -> Self:
-        """After a page of a loop: within it while there is more, else at rest."""
-        start = (self.next if self.start is None else self.start) if more else None
-        return msgspec.structs.replace(self, next=next_cursor, start=start, again=self.again and more)
+    def resumed(self) -> Self:
+        """Where a pull begins: within the loop that was under way, else where that loop began which had something in it
+        that couldn't be read.
+
+        An old cursor tells once more all that changed since (valid for a year at least; Plaid docs, Transactions: sync).
+        """
+        if self.unread is None or self.start is not None:
+            return self
+        return msgspec.structs.replace(
+            self, next=self.unread, start=self.unread, unread=None, retold=self.retold + 1
+        )
+
+    def patient(self, what: str) -> bool:
+        """Whether `what`, which has no cursor and can't be read, is to be asked for again."""
+        return self.amiss.get(what, 0) < RETOLD_MAX
+
+    def noting(self, what: str, *, unread: bool) -> Self:
+        """After `what` was read, to the last or not."""
+        amiss = {name: often for name, often in self.amiss.items() if name != what}
+        if unread:
+            amiss[what] = min(self.amiss.get(what, 0) + 1, RETOLD_MAX)
+        return msgspec.structs.replace(self, amiss=amiss)
+
+    def switched_off(self, product: str, circumstances: str) -> Self:
+        """This login hasn't the product, or doesn't share it, while its circumstances are these."""
+        return msgspec.structs.replace(self, off={**self.off, product: circumstances})
+
+    def switched_on(self, product: str) -> Self:
+        """The product is to be tried."""
+        off = {name: why for name, why in self.off.items() if name != product}
+        return msgspec.structs.replace(self, off=off)
+
+    def after_page(self, next_cursor: str, *, more: bool, unread: bool = False) -> Self:
+        """After a page of a loop: within it while there is more, else at rest. `unread`: the page has a record that
+        can't be read; it is remembered from the loop's start on, until a loop from there has none or RETOLD_MAX did.
+        """
+        start = self.loop_start
+        since = start if unread and self.unread is None else self.unread
+        retold = self.retold
+        if not more and (since is None or retold >= RETOLD_MAX):
+            since, retold = None, 0
+        return msgspec.structs.replace(
+            self,
+            next=next_cursor,
+            start=start if more else None,
+            again=self.again and more,
+            unread=since,
+            retold=retold,
+        )
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")

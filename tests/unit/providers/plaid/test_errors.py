@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.plaid_script import refusal
 
-from caudal.model.errors import NeedsUser, NotReady, RateLimited, Refused, Revoked, Unavailable
+from caudal.model.errors import Malformed, NeedsUser, NotReady, RateLimited, Refused, Revoked, Unavailable
 from caudal.providers.http import Answer, Failed, Fine, Later, Limited
 from caudal.providers.plaid.errors import Refusal, error_for, judge, read_refusal, request_id
 from caudal.providers.plaid.payloads import PlaidError
@@ -102,6 +102,16 @@ def test_what_somebody_else_answered_for_plaid_goes_by_its_status(
     error = read_refusal("item/get", heard(body, status))
     assert type(error) is kind
     assert "item/get" in str(error)
+
+
+@pytest.mark.parametrize("body", [b'{"error_code":"ITEM_LO', b"{'error_code': 1}", b"", b'{"error_code":7}'])
+@pytest.mark.parametrize("name", ["Content-Type", "content-type"])
+def test_a_refusal_that_broke_on_its_way_is_asked_for_again(body: bytes, name: str) -> None:
+    headers = {name: "application/json; charset=utf-8"}
+    error = read_refusal("item/get", Answer(400, headers, body, 1))
+    assert isinstance(error, Malformed)
+    assert "item/get" in error.where
+    assert isinstance(read_refusal("item/get", Answer(400, {name: "text/html"}, body, 1)), Refused)
 
 
 def test_a_foreign_429_may_say_for_how_long() -> None:

@@ -18,7 +18,7 @@ from caudal.model.changes import (
     TransactionSeen,
     Window,
 )
-from caudal.model.errors import Malformed, NotReady, Unavailable
+from caudal.model.errors import Malformed, NeedsUser, NotReady, Unavailable
 
 MOVEMENTS, HOLDINGS = "investments/transactions/get", "investments/holdings/get"
 BROKER = account("acc-ira", "investment", "ira", balances={"current": Decimal("5000.5"), "available": None})
@@ -375,12 +375,110 @@ def test_without_plaids_word_on_when_positions_are_told_once_for_each_state() ->
     assert cash_told(other) == ["6 USD"]
 
 
-def test_a_movement_that_cannot_be_read_is_kept_and_the_reading_is_still_complete() -> None:
-    lame = {**movement(2), "amount": "a lot"}
-    pages, _ = pulled(script(movements(movement(1), lame), positions()))
+LAME = {**movement(2), "amount": "a lot"}
+
+
+def test_a_movement_that_cannot_be_read_is_kept_and_all_are_asked_for_again() -> None:
+    pages, error = pulled(script(movements(movement(1), LAME), positions(cash("5"))))
+    assert error is None
     assert [each.id for each in of(pages, TransactionSeen)] == ["m1"]
     assert len([each for page in pages for each in page.unreadable]) == 1
-    assert len(windows(pages)) == 1
+    assert (windows(pages), cash_told(pages)) == (
+        [],
+        [],
+    )  # neither complete, nor what the ledger must add up to
+    again = script(movements(movement(1), movement(2)), positions(cash("5")))
+    pages, _ = pulled(again, pages[-1].next)
+    assert (
+        again.bodies(MOVEMENTS)[0]["start_date"] == "2024-03-09"
+    )  # all of it: the first reading wasn't complete
+    assert [each.id for each in of(pages, TransactionSeen)] == ["m1", "m2"]
+    assert (len(windows(pages)), cash_told(pages)) == (1, ["5 USD"])
+    assert "amiss" not in pages[-1].next
+
+
+def test_a_movement_that_stays_unreadable_is_left_to_a_person_after_three_times() -> None:
+    cursor, told = "", []
+    for _ in range(4):
+        pages, _ = pulled(script(movements(movement(1), LAME), positions(cash("5"))), cursor)
+        told.append(bool(cash_told(pages)))
+        assert windows(pages) == []  # nor is it ever said to be gone
+        cursor = pages[-1].next
+    assert told == [False, False, False, True]
+    left = script([], [])
+    assert pulled(left, cursor) == ([], None)
+    later = script(movements(movement(1), LAME), positions(cash("5")), updated="2026-03-12T22:00:00Z")
+    assert cash_told(pulled(later, cursor)[0]) == ["5 USD"]  # the next day needs no new patience
+
+
+def test_positions_that_read_the_second_time_are_told_then() -> None:
+    pages, _ = pulled(script(movements(movement(1)), positions({**position(), "quantity": "many"})))
+    assert of(pages, HoldingsSeen) == []
+    pages, _ = pulled(script(movements(movement(1)), positions(position())), pages[-1].next)
+    assert [len(each.holdings) for each in of(pages, HoldingsSeen)] == [1]
+
+
+def test_what_was_unreadable_in_a_reading_that_is_repeated_counts_for_nothing() -> None:
+    moved = [item(invested=UPDATED)] + [item(invested="2026-03-09T22:20:00Z")] * 9
+    plaid = script([movements(LAME), movements(movement(2))], positions(cash("5")), item__get=moved)
+    pages, _ = pulled(plaid, standing())
+    assert (cash_told(pages), len(windows(pages))) == (["5 USD"], 1)
+
+
+def test_points_that_are_moved_keep_nothing_waiting() -> None:
+    odd = movement(2, iso_currency_code=None, unofficial_currency_code="STARS")
+    pages, _ = pulled(script(movements(movement(1), odd), positions(cash("5"))))
+    assert cash_told(pages) == ["5 USD"]
+
+
+# A broker's login: no transactions at all
+
+BROKERS = refusal("PRODUCTS_NOT_SUPPORTED")
+
+
+def broker(moved: Any, held: Any, *shown: Json, updated: str | None = UPDATED, **more: Any) -> Script:
+    lines: dict[str, Any] = {
+        "item__get": item(None, updated, products=["investments"], consented_products=["investments"]),
+        "accounts__get": {"accounts": [BROKER, *shown]},
+        "transactions__sync": BROKERS,
+    }
+    return script(moved, held, **lines | more)
+
+
+@pytest.mark.parametrize(
+    "code", ["PRODUCTS_NOT_SUPPORTED", "ADDITIONAL_CONSENT_REQUIRED", "PRODUCT_NOT_ENABLED"]
+)
+def test_a_login_without_transactions_has_its_investments_told(code: str) -> None:
+    plaid = broker(movements(movement(1)), positions(cash("5")), transactions__sync=refusal(code))
+    pages, error = pulled(plaid)
+    assert error is None
+    assert [each.id for each in of(pages, TransactionSeen)] == ["m1"]
+    assert (cash_told(pages), values(pages)) == (["5 USD"], [("5000.5 USD", "2026-03-09T22:15:00+00:00")])
+    assert [page.at_rest for page in pages] == [False] + [True] * (len(pages) - 1)
+    unchanged = broker([], [])
+    assert pulled(unchanged, pages[-1].next) == ([], None)
+    assert set(unchanged.paths) == {"item/get"}
+
+
+def test_transactions_are_tried_again_once_the_login_shares_them() -> None:
+    pages, _ = pulled(broker(movements(), positions()))
+    shared = item(UPDATED, UPDATED, products=["investments"])
+    plaid = broker([], [], item__get=shared, transactions__sync=[synced("c1"), synced("c1")])
+    pages, error = pulled(plaid, pages[-1].next)
+    assert error is None
+    assert "transactions/sync" in plaid.paths
+    assert '"off"' not in pages[-1].next
+
+
+def test_where_no_movements_are_told_of_a_balance_is_a_value_and_never_held_against_them() -> None:
+    pages, _ = pulled(broker(movements(), positions(), account()))
+    kinds = {each.kind for each in of(pages, BalanceSeen) if each.ref == "acc-till"}
+    assert kinds == {BalanceKind.VALUE, BalanceKind.AVAILABLE}
+
+
+def test_a_bank_that_does_not_give_its_transactions_any_more_needs_its_person() -> None:
+    plaid = script([], [], transactions__sync=refusal("ACCESS_NOT_GRANTED"))
+    assert isinstance(pulled(plaid, standing())[1], NeedsUser)
 
 
 def values(pages: list[Page]) -> list[tuple[str, str | None]]:

@@ -1,11 +1,14 @@
 """Linking on Plaid's own page: what it is asked for, what came of it, and what it costs to conclude."""
 
 import asyncio
+import json
 import logging
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.support.plaid_script import (
     ACCESS,
     TOKEN,
@@ -29,6 +32,7 @@ from caudal.providers.base import (
     LinkAnswer,
     Linked,
     LinkRequest,
+    LinkSignal,
     LinkState,
     LinkStep,
     Mended,
@@ -36,6 +40,7 @@ from caudal.providers.base import (
     Visit,
     Waiting,
 )
+from caudal.providers.plaid.webhooks import signals
 
 CREATE, GET, EXCHANGE = "link/token/create", "link/token/get", "item/public_token/exchange"
 LINK_TOKEN, PUBLIC_TOKEN = "link-sandbox-CANARY-11aa", "public-sandbox-CANARY-22bb"
@@ -107,6 +112,28 @@ def test_a_new_link_asks_for_transactions_and_for_consent_to_the_rest() -> None:
             "webhook": "https://hub.example/hook",
         }
     ]
+
+
+def test_a_broker_is_asked_for_investments_alone_or_it_would_not_be_shown() -> None:
+    plaid = Script({CREATE: CREATED})
+    begun(plaid, LinkRequest("space-1", investments_only=True))
+    [asked] = plaid.bodies(CREATE)
+    assert asked["products"] == ["investments"]
+    assert asked["additional_consented_products"] == ["liabilities"]
+    assert "transactions" not in asked
+
+
+def test_a_visit_names_its_session_as_the_signal_does_and_shows_it_to_nobody() -> None:
+    visit = begun(Script({CREATE: CREATED}), LinkRequest("space-1"))
+    assert isinstance(visit, Visit)
+    body = {"webhook_type": "LINK", "webhook_code": "SESSION_FINISHED", "link_token": LINK_TOKEN}
+    assert signals(json.dumps(body).encode()) == [LinkSignal(visit.session)]
+    shown = Console(file=StringIO(), width=500)
+    shown.print(visit)
+    written = shown.file.getvalue() if isinstance(shown.file, StringIO) else ""
+    for text in (repr(visit), str(visit), f"{visit}", written):
+        assert PAGE in text
+        assert LINK_TOKEN not in text
 
 
 def test_a_language_plaid_does_not_speak_is_english() -> None:

@@ -81,6 +81,23 @@ def test_an_add_on_that_is_not_there_is_refused() -> None:
         )
 
 
+def test_a_broker_is_asked_for_its_investments_instead() -> None:
+    script = Script({REFRESH: refusal("PRODUCTS_NOT_SUPPORTED"), "investments/refresh": {}})
+    done(script, lambda plaid: plaid.refresh(ACCESS))
+    assert script.paths == [REFRESH, "investments/refresh"]
+
+
+def test_where_neither_can_be_refreshed_the_transactions_say_why() -> None:
+    script = Script(
+        {
+            REFRESH: refusal("ACCESS_NOT_GRANTED", display_message="Share it again, Ada."),
+            "investments/refresh": refusal("NO_INVESTMENT_ACCOUNTS"),
+        }
+    )
+    with pytest.raises(NeedsUser, match="Share it again"):
+        done(script, lambda plaid: plaid.refresh(ACCESS))
+
+
 @pytest.mark.parametrize("code", ["ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN", "ITEM_CONCURRENTLY_DELETED"])
 def test_revoking_what_is_over_is_no_error(code: str) -> None:
     script = Script({REMOVE: refusal(code)})
