@@ -41,7 +41,7 @@ def show_accounts(views: list[AccountView]) -> None:
         rows.add_row(
             show.text(held.name),
             held.kind,
-            show.text(held.iban or held.number or "–"),
+            show.text(held.iban or held.number or (f"…{held.mask}" if held.mask else "–")),
             str(held.transactions),
             show.money(held.booked, held.currency),
             show.money(view.told.amount, held.currency) if view.told else "–",

@@ -27,6 +27,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     off_since: date | None
     iban: str | None
     number: str | None
+    mask: str | None
     institution: str | None
 
 

@@ -3,7 +3,7 @@
 select a.account_id, a.name, a.kind, coalesce(sums.currency, a.currency) as currency,
     coalesce(sums.booked, 0) as booked, coalesce(sums.transactions, 0) as transactions,
     sums.first_on, sums.last_on, coalesce(p.verdict, 'none') as verdict, p.proven_to, p.off_by, p.off_since,
-    told.iban, told.number, told.institution
+    told.iban, told.number, told.mask, told.institution
 from caudal.account a
 left join lateral (
     select d.currency, sum(d.booked) as booked, sum(d.booked_count + d.pending_count)::bigint as transactions,
@@ -15,7 +15,7 @@ left join lateral (
 left join caudal.proof p
     on p.space_id = a.space_id and p.account_id = a.account_id and p.currency = coalesce(sums.currency, a.currency)
 left join lateral (
-    select s.iban, s.number, s.institution
+    select s.iban, s.number, s.mask, s.institution
     from caudal.source_account s
     where s.space_id = a.space_id and s.account_id = a.account_id
     order by s.created_at, s.source_account_id
