@@ -49,7 +49,8 @@ class Bank(msgspec.Struct, frozen=True):
 
     def book(self, connection: LinkedConnection, count: int) -> None:
         """`count` more movements are booked there, and Plaid has seen them."""
-        (item,) = SandboxControl(self.url).all("plaid/items")
+        with SandboxControl(self.url) as control:
+            (item,) = control.all("plaid/items")
         (account,) = (shown["account"] for shown in item["accounts"].values())
         with httpx.Client(base_url=self.url, trust_env=False, timeout=_SECONDS_MAX) as http:
             for number in range(count):
@@ -58,7 +59,8 @@ class Bank(msgspec.Struct, frozen=True):
         self._look_again(connection)
 
     def _look_again(self, connection: LinkedConnection) -> None:
-        SandboxControl(self.url).post(f"plaid/items/{connection.reference}/update", {})
+        with SandboxControl(self.url) as control:
+            control.post(f"plaid/items/{connection.reference}/update", {})
 
     async def _link(self, settings: Settings, username: str) -> LinkedConnection:
         async with (
@@ -73,9 +75,10 @@ class Bank(msgspec.Struct, frozen=True):
         step = await links.begin(opened, space, live, institution=_INSTITUTION)
         if isinstance(step, Visit):
             person = {"institution_id": _INSTITUTION, "username": username, "password": "any"}
-            await asyncio.to_thread(
-                SandboxControl(self.url).post, "plaid/link/finish", {"hosted_link_url": step.url, **person}
-            )
+            with SandboxControl(self.url) as control:
+                await asyncio.to_thread(
+                    control.post, "plaid/link/finish", {"hosted_link_url": step.url, **person}
+                )
         while isinstance(step, Visit | Waiting | Candidate):
             answer = step.conclude if isinstance(step, Candidate) else Poll(step.state)
             step = await links.proceed(opened, space, live, answer)

@@ -1,9 +1,7 @@
 """Records that take the place of others: one movement is one transaction, however its source goes about telling it."""
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations, pairwise, permutations
 
@@ -22,13 +20,9 @@ from tests.support.books import (
     pull_of,
     seen,
     standing,
-    unrested,
 )
-from tests.support.feed import in_turn
 
 from caudal.model.changes import Change, SourceRef, Status, TransactionGone, TransactionSeen
-from caudal.model.errors import NeedsUser, NotReady, ProviderError, RateLimited, Refused, Revoked, Unavailable
-from caudal.store import spaces
 from caudal.store.database import Store
 from caudal.sync import engine
 
@@ -167,6 +161,12 @@ def test_a_bill_that_comes_back_takes_its_place_back(conninfo: str) -> None:
     assert told(conninfo, *([change] for change in back), [gone("hold")]).held == {"bill": Decimal("-23.60")}
 
 
+def test_a_bill_that_comes_back_to_find_its_place_taken_is_a_movement_of_its_own(conninfo: str) -> None:
+    also = instead_of("hold", seen("also", "-9.00"))
+    back = [HOLD, gone("hold"), BILL, gone("bill"), also, BILL]
+    in_every_cut(conninfo, back, {"bill": "-23.60", "also": "-9.00"}, 2)
+
+
 def test_a_bill_that_was_credited_may_be_told_again_beside_its_hold(conninfo: str) -> None:
     """The hold comes late, to a transaction that goes by another record than the one that replaced the hold."""
     in_every_cut(conninfo, [BILL, CREDIT, HOLD, BILL], {"credit": "-23.00"}, 1)
@@ -237,155 +237,3 @@ def test_whatever_is_told_of_records_and_their_heirs_the_ledger_is_what_the_rule
     outcome = told(conninfo, *pages)
     assert outcome.faults == {}
     assert (outcome.held, outcome.transactions) == expected(history)
-
-
-@pytest.mark.parametrize("replacing", [False, True])
-def test_a_page_costs_the_same_number_of_statements_whatever_its_records_replace(
-    conninfo: str, replacing: bool
-) -> None:
-    async def work() -> set[int]:
-        names: list[str] = []
-        counts = set()
-        async with await Store.open(conninfo, observe=names.append) as store:
-            there = await books(store)
-            for size in (1, 10, 300):
-                holds = [seen(f"{size}-{n}", status=Status.PENDING) for n in range(size)]
-                bills = [seen(f"bill {hold.id}") for hold in holds]
-                if replacing:
-                    bills = [instead_of(hold.id, bill) for hold, bill in zip(holds, bills, strict=True)]
-                for changes in ([*holds, *bills], bills, [gone(hold.id) for hold in holds]):
-                    names.clear()
-                    await engine.run(store, there.job(), pull_of(page(changes)))
-                    counts.add(len(names))
-        return counts
-
-    counts = asyncio.run(work())
-    assert max(counts) - min(counts) <= (1 if replacing else 0)  # one more for pages that tell of families
-
-
-def test_what_a_page_reads_grows_with_the_page_and_not_with_the_ledger(conninfo: str) -> None:
-    """Counted in rows by the server, on a database it has no statistics of: where it plans worst."""
-    held, size = 20_000, 100
-    holds = [seen(f"{n}", status=Status.PENDING) for n in range(held)]
-    bills = [instead_of(hold.id, seen(f"bill {hold.id}")) for hold in holds]
-
-    async def work() -> dict[str, int]:
-        async with await Store.open(conninfo) as store:
-            there = await books(store)
-            await engine.run(store, there.job(), pull_of(page(holds)))
-        pages = {
-            "again": holds[:size],
-            "amended": [msgspec.structs.replace(hold, description="new words") for hold in holds[:size]],
-            "billed": bills[:size],
-            "billed on the page": [*holds[:size], *bills[:size], *(gone(hold.id) for hold in holds[:size])],
-            "gone": [gone(bill.id) for bill in bills[:size]],
-            "new": [seen(f"new {n}", status=Status.PENDING) for n in range(size)],
-        }
-        read = {}
-        for what, changes in pages.items():
-            before = rows_read(conninfo)
-            async with await Store.open(conninfo, statement_seconds_max=10) as store:
-                await engine.run(store, there.job(), pull_of(page(changes)))
-            read[what] = rows_read(conninfo) - before
-        return read
-
-    read = asyncio.run(work())
-    assert {what: count for what, count in read.items() if count > 40 * size} == {}
-
-
-def rows_read(conninfo: str) -> int:
-    """Rows and index entries of the ledger's tables read so far, by sessions that have ended."""
-    query = """
-        select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'caudal')
-            + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = 'caudal')
-        """
-    while all_rows(conninfo, "select 1 from pg_stat_activity where application_name = 'caudal' "
-                             "and datname = current_database()"):  # fmt: skip
-        time.sleep(0.01)
-    [(count,)] = all_rows(conninfo, query)
-    return int(str(count))
-
-
-LATER = timedelta(minutes=5)
-ENDINGS: dict[str, tuple[ProviderError, tuple[str, str, str]]] = {
-    "the person is needed": (
-        NeedsUser("the bank wants a new password", action="link it again"),
-        ("needs_user", "the bank wants a new password", "link it again"),
-    ),
-    "an outage": (Unavailable("the bank is down"), ("degraded", "the bank is down", "")),
-    "the end": (Revoked("the person ended it"), ("revoked", "the person ended it", "")),
-    "a limit": (RateLimited("too often", retry_after=LATER), ("active", "", "")),
-    "our own mistake": (Refused("no such field"), ("active", "", "")),
-}
-
-
-@pytest.mark.parametrize(("error", "state"), ENDINGS.values(), ids=list(ENDINGS))
-@pytest.mark.parametrize("pages", [0, 2])
-def test_how_a_run_ends_is_written_on_it_and_on_its_connection(
-    conninfo: str, error: ProviderError, state: tuple[str, str, str], pages: int
-) -> None:
-    told_first = [unrested(page([seen(f"{n}")]), f"c{n}") for n in range(pages)]
-
-    async def work() -> None:
-        async with await Store.open(conninfo) as store:
-            there = await books(store)
-            with pytest.raises(type(error)) as caught:
-                await engine.run(store, there.job(), in_turn(*told_first, error))
-            assert caught.value is error
-
-    asyncio.run(work())
-    assert connection_state(conninfo) == state
-    ended = "select outcome, error, seen, finished_at is not null from caudal.run"
-    assert all_rows(conninfo, ended) == [("partial" if pages else "failed", str(error), pages, True)]
-
-
-@pytest.mark.parametrize("before", ["the person is needed", "an outage"])
-def test_a_run_that_comes_to_its_end_makes_the_connection_active_again(conninfo: str, before: str) -> None:
-    async def work() -> None:
-        async with await Store.open(conninfo) as store:
-            there = await books(store)
-            with pytest.raises(ProviderError):
-                await engine.run(store, there.job(), in_turn(ENDINGS[before][0]))
-            await engine.run(store, there.job(), in_turn(page([])))
-
-    asyncio.run(work())
-    assert connection_state(conninfo) == ("active", "", "")
-
-
-def test_a_revoked_connection_stays_revoked_and_nothing_more_is_written(conninfo: str) -> None:
-    async def work() -> None:
-        async with await Store.open(conninfo) as store:
-            there = await books(store)
-            with pytest.raises(Revoked, match="the person ended it"):
-                await engine.run(store, there.job(), in_turn(ENDINGS["the end"][0]))
-            for act in (page([seen("a")]), ENDINGS["the person is needed"][0], ENDINGS["an outage"][0]):
-                with pytest.raises(ProviderError):
-                    await engine.run(store, there.job(), in_turn(act))
-            async with store.transaction(there.space_id) as tx:
-                await spaces.change_state(tx, there.space_id, there.connection_id, "active")
-            assert standing(conninfo, there.space_id) == {}
-
-    asyncio.run(work())
-    assert connection_state(conninfo) == ENDINGS["the end"][1]
-
-
-@pytest.mark.parametrize("pages", [0, 2])
-def test_a_source_that_is_still_preparing_is_no_failure_and_says_when_to_come_again(
-    conninfo: str, pages: int
-) -> None:
-    told_first = [page([seen(f"{n}")], f"c{n}") for n in range(pages)]
-    unready = NotReady("history is being prepared", retry_after=LATER)
-
-    async def work() -> engine.Report:
-        async with await Store.open(conninfo) as store:
-            there = await books(store)
-            return await engine.run(store, there.job(), in_turn(*told_first, unready))
-
-    report = asyncio.run(work())
-    assert (report.again_after, report.pages, report.created) == (LATER, pages, pages)
-    assert all_rows(conninfo, "select outcome, error, pages from caudal.run") == [("complete", None, pages)]
-    assert connection_state(conninfo) == ("active", "", "")
-
-
-def connection_state(conninfo: str) -> tuple[object, ...]:
-    return all_rows(conninfo, "select state, state_reason, state_action from caudal.connection")[0]

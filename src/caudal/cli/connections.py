@@ -181,15 +181,16 @@ def _played(url: str, wish: LinkWish) -> None:
     if wish.sandbox is None:
         return
     address, username, password = wish.sandbox
-    seen = SandboxControl(address).post(
-        "plaid/link/finish",
-        {
-            "hosted_link_url": url,
-            "institution_id": wish.institution,
-            "username": username,
-            "password": password,
-        },
-    )
+    with SandboxControl(address) as control:
+        seen = control.post(
+            "plaid/link/finish",
+            {
+                "hosted_link_url": url,
+                "institution_id": wish.institution,
+                "username": username,
+                "password": password,
+            },
+        )
     if seen["problem"]:
         told = seen["problem"]
         raise Refused(

@@ -49,10 +49,11 @@ def demo(*, keep: bool) -> None:
         show.console.print("starting a simulated world with its banks, and Caudal's own PostgreSQL …")
         with (
             running("--limits", "off") as url,
+            SandboxControl(url) as control,
             as_file(files("caudal.cli").joinpath("samples")) as samples,
         ):
             drops = [_drop(path) for path in sorted(samples.iterdir()) if path.suffix != ".md"]
-            asyncio.run(_run(_settings(home, url), SandboxControl(url), url, drops))
+            asyncio.run(_run(_settings(home, url), control, url, drops))
     finally:
         if keep:
             show.console.print(f"kept: CAUDAL_HOME={home} caudal accounts", soft_wrap=True)

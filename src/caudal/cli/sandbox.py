@@ -53,7 +53,8 @@ def advance(span: str, url: str, *, as_json: bool) -> None:
     fitting = _SPAN.fullmatch(span.strip().lower())
     if fitting is None:
         raise click.BadParameter("say how far, such as 30d, 12h or 90m", param_hint="SPAN")
-    told = SandboxControl(url).post("advance", {_UNITS[fitting[2]]: int(fitting[1])})
+    with SandboxControl(url) as control:
+        told = control.post("advance", {_UNITS[fitting[2]]: int(fitting[1])})
     if as_json:
         click.echo(show.as_json(told))
     else:
@@ -65,8 +66,9 @@ def advance(span: str, url: str, *, as_json: bool) -> None:
 @url_option
 def truth(url: str, *, _as_json: bool) -> None:
     """Tell what really happened: every movement with its id, every account with its balances, a JSON object a line."""
-    for line in SandboxControl(url).truth():
-        sys.stdout.buffer.write(line + b"\n")
+    with SandboxControl(url) as control:
+        for line in control.truth():
+            sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 
 
@@ -75,7 +77,8 @@ def truth(url: str, *, _as_json: bool) -> None:
 @as_json_option
 def status(url: str, *, as_json: bool) -> None:
     """Show the sandbox's clock, what is linked, and what goes wrong on purpose."""
-    told = SandboxControl(url).get("status")
+    with SandboxControl(url) as control:
+        told = control.get("status")
     if as_json:
         click.echo(show.as_json(told))
         return
@@ -126,9 +129,9 @@ def fault_add(
         "kind": kind, "provider": provider, "endpoint": endpoint, "connection": connection,
         "count": count, "per_mille": per_mille, "seed": seed, "params": dict(_param(each) for each in params),
     }  # fmt: skip
-    told = SandboxControl(url).post(
-        "faults", {name: value for name, value in asked.items() if value not in (None, {})}
-    )
+    told_of = {name: value for name, value in asked.items() if value not in (None, {})}
+    with SandboxControl(url) as control:
+        told = control.post("faults", told_of)
     click.echo(told["id"])
 
 
@@ -137,7 +140,8 @@ def fault_add(
 @as_json_option
 def fault_list(url: str, *, as_json: bool) -> None:
     """Show the faults that lie in wait."""
-    told = SandboxControl(url).all("faults")
+    with SandboxControl(url) as control:
+        told = control.all("faults")
     if as_json:
         click.echo(show.as_json(told))
         return
@@ -150,7 +154,8 @@ def fault_list(url: str, *, as_json: bool) -> None:
 @url_option
 def fault_clear(number: int | None, url: str) -> None:
     """Take away the fault of this NUMBER, or all of them."""
-    SandboxControl(url).delete("faults" if number is None else f"faults/{number}")
+    with SandboxControl(url) as control:
+        control.delete("faults" if number is None else f"faults/{number}")
 
 
 @sandbox.command()
@@ -159,8 +164,8 @@ def fault_clear(number: int | None, url: str) -> None:
 @as_json_option
 def compare(space: str | None, url: str, *, as_json: bool) -> None:
     """Hold this installation's ledger against what really happened. Exits 1 where they differ."""
-    control = SandboxControl(url)
-    found = with_space(space, lambda opened, chosen: compared(opened, chosen, control))
+    with SandboxControl(url) as control:
+        found = with_space(space, lambda opened, chosen: compared(opened, chosen, control))
     if as_json:
         click.echo(show.as_json(found))
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 import msgspec
@@ -18,11 +18,20 @@ Told = dict[str, Any]
 
 
 class SandboxControl:
-    """The sandbox at `url`. Raises ConfigError where none answers there, Refused with its own words where it won't."""
+    """The sandbox at `url`; a context that holds its connections.
+
+    Raises ConfigError where none answers there, Refused with its own words where it won't.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._client = httpx.Client(timeout=_SECONDS_MAX, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def get(self, path: str) -> Told:
         """What it says at `path`."""

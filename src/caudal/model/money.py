@@ -18,6 +18,13 @@ EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow, Und
 """The context all sums are made in: Python's default rounds to 28 digits in silence, this one never rounds."""
 
 
+_UNITS: Final = {code: Decimal(1).scaleb(-places) for code, places in EXPONENTS.items()}
+"""The smallest amount of each currency, written with its places."""
+
+_WHOLE_DIGITS_SURE: Final = DIGITS_MAX - max(EXPONENTS.values())
+"""So many digits before the point are never too many, whatever the currency."""
+
+
 class Money(msgspec.Struct, frozen=True, order=False):
     """`amount` of `currency`. Positive = into the account, negative = out of it, for every account kind.
 
@@ -30,6 +37,19 @@ class Money(msgspec.Struct, frozen=True, order=False):
     currency: str
 
     def __post_init__(self) -> None:
+        # Almost every amount is written with just the places its currency has: then there is little to look at.
+        unit = _UNITS.get(self.currency)
+        amount = self.amount
+        plain = (
+            unit is not None
+            and type(amount) is Decimal
+            and amount.same_quantum(unit)
+            and amount.adjusted() < _WHOLE_DIGITS_SURE
+        )
+        if not plain:
+            self._check()
+
+    def _check(self) -> None:
         amount = self.amount
         if type(amount) is not Decimal:
             raise MoneyError(f"money takes a Decimal, not {type(amount).__name__}")

@@ -2,7 +2,8 @@
 
 1. Who it is: at the first pull alone, /accounts/get, and /institutions/get_by_id for the bank's country.
 2. /transactions/sync to the end of its loop, each answer a page. Whatever ends a loop half-way ends the pull: it must
-   be at rest before anything else is told, or the engine couldn't tell what a loop pulled anew no longer tells.
+   be at rest before anything else is told, or the engine couldn't tell what a loop pulled anew no longer tells. Where a
+   record couldn't be read it begins again there (`standing`). A broker's login may have no loop at all.
 3. What stood there: /item/get says when Plaid last went to the bank. If that is news, /accounts/get, and then sync
    once more: if it brings nothing, no movement came between the loop's end and the balances, so the balances count
    exactly what was told. If it brings something, that is told and the balances are asked for again.

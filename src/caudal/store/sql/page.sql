@@ -198,7 +198,10 @@ left join lateral (
     limit 1
 ) head on true
 cross join lateral (
-    select case when head.unrelated then null else linked.transaction_id end as transaction_id
+    select case
+        when head.unrelated or (told.gone and not i.gone and i.replaces <> '' and not i.claims) then null
+        else linked.transaction_id
+    end as transaction_id
     offset 0
 ) link
 left join lateral (

@@ -1,0 +1,115 @@
+"""What a page costs the database: statements that don't grow with the page, look-ups that don't grow with the ledger."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import cycle
+
+import msgspec
+import pytest
+from tests.support.books import REF, Books, all_rows, books, instead_of, page, pull_of, seen
+from tests.support.feed import called_back, in_turn
+
+from caudal.model.changes import Change, Status, TransactionGone
+from caudal.settings import RunBounds
+from caudal.store.database import Store
+from caudal.sync import engine
+
+
+def gone(id_: str) -> TransactionGone:
+    return TransactionGone(REF, id_)
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_page_costs_the_same_number_of_statements_whatever_its_records_replace(
+    conninfo: str, replacing: bool
+) -> None:
+    async def work() -> set[int]:
+        names: list[str] = []
+        counts = set()
+        async with await Store.open(conninfo, observe=names.append) as store:
+            there = await books(store)
+            for size in (1, 10, 300):
+                holds = [seen(f"{size}-{n}", status=Status.PENDING) for n in range(size)]
+                bills = [seen(f"bill {hold.id}") for hold in holds]
+                if replacing:
+                    bills = [instead_of(hold.id, bill) for hold, bill in zip(holds, bills, strict=True)]
+                for changes in ([*holds, *bills], bills, [gone(hold.id) for hold in holds]):
+                    names.clear()
+                    await engine.run(store, there.job(), pull_of(page(changes)))
+                    counts.add(len(names))
+        return counts
+
+    counts = asyncio.run(work())
+    assert max(counts) - min(counts) <= (1 if replacing else 0)  # one more for pages that tell of families
+
+
+def test_a_page_costs_the_same_number_of_statements_whatever_its_size_while_a_stream_is_pulled_anew(
+    conninfo: str,
+) -> None:
+    async def work() -> list[int]:
+        names: list[str] = []
+        counts = []
+        async with await Store.open(conninfo, observe=names.append) as store:
+            there = await books(store)
+            anew = msgspec.structs.replace(there.job(), bounds=RunBounds(restart_wait_ms=1))
+            for size in (0, 1, 300):
+                told = [seen(f"{size}-{n}") for n in range(size)]
+                await engine.run(store, there.job(), in_turn(page(told)))
+                for again in ([], told):
+                    names.clear()
+                    await engine.run(store, anew, in_turn(called_back("c0"), page(again)))
+                    counts.append(len(names))
+        return counts
+
+    assert len(set(asyncio.run(work()))) == 1
+
+
+def test_what_a_page_reads_grows_with_the_page_and_not_with_the_ledger(conninfo: str) -> None:
+    """Counted by the server, on a database it has no statistics of: where it plans worst."""
+
+    async def run(pages: Sequence[Sequence[Change]], there: Books | None = None) -> Books:
+        async with await Store.open(conninfo, statement_seconds_max=10) as store:
+            there = there or await books(store)
+            await engine.run(store, there.job(), pull_of(*(page(changes) for changes in pages)))
+        return there
+
+    size, pages = 1_000, 20
+    first = date(2025, 1, 1)
+    life = [
+        [
+            seen(f"{number}-{n}", day=first + timedelta((number * size + n) // 50), status=Status(status))
+            for n, status in zip(range(size), cycle(["booked", "pending", "booked"]), strict=False)
+        ]
+        for number in range(pages)
+    ]
+    some = life[0][:100]
+    heirs = [instead_of(one.id, seen(f"heir of {one.id}")) for one in some]
+    steps: dict[str, list[list[Change]]] = {
+        "again": [[*changes] for changes in life],
+        "amended": [[msgspec.structs.replace(one, description="new words") for one in some]],
+        "billed": [[*heirs]],
+        "billed on the page": [[*some, *heirs, *(gone(one.id) for one in some)]],
+        "gone": [[gone(heir.id) for heir in heirs]],
+    }
+    there = asyncio.run(run(life))
+    reads = {"new": look_ups(conninfo) / (size * pages)}
+    for what, told_next in steps.items():
+        before = look_ups(conninfo)
+        asyncio.run(run(told_next, there))
+        reads[what] = (look_ups(conninfo) - before) / sum(len(changes) for changes in told_next)
+    assert {what: count for what, count in reads.items() if count > 80} == {}, reads
+
+
+def look_ups(conninfo: str) -> int:
+    """Rows and index entries of the ledger read so far, and searches in its indexes, by sessions that have ended."""
+    query = """
+        select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'caudal')
+            + (select sum(idx_tup_read + idx_scan) from pg_stat_user_indexes where schemaname = 'caudal')
+        """
+    while all_rows(conninfo, "select 1 from pg_stat_activity where application_name = 'caudal' "
+                             "and datname = current_database()"):  # fmt: skip
+        time.sleep(0.01)
+    [(count,)] = all_rows(conninfo, query)
+    return int(str(count))
