@@ -85,6 +85,10 @@ class _Account(msgspec.Struct, frozen=True):
     name: str
 
 
+class _Known(msgspec.Struct, frozen=True):
+    rows: int
+
+
 class _Swept(msgspec.Struct, frozen=True):
     account_id: UUID
 
@@ -185,6 +189,16 @@ async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
     await tx.run("lock_connection", **scope)
     await tx.run("restart_cursor", **scope, value=cursor, sweep="loop" if cursor else "all")
     await tx.run("forget_told_again", **scope)
+
+
+async def know_the_ledger(tx: Transaction, written: int) -> None:
+    """Have the database make statistics, if it knows of fewer transactions than the `written` of one run alone.
+
+    Without them it looks single rows up along whole spaces, until autovacuum comes by: for a first sync, too late.
+    """
+    known = await tx.first("rows_known", _Known)
+    if known is not None and known.rows < written:
+        await tx.run("make_statistics")
 
 
 async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> list[_Swept]:

@@ -17,7 +17,15 @@ from caudal.model.errors import CaudalError, CursorInvalid, NeedsUser, NotReady,
 from caudal.settings import RunBounds
 from caudal.store import ledger, spaces
 from caudal.store.database import Store
-from caudal.store.pages import PageCounts, PageTarget, Route, restart, settle_page, stage_page
+from caudal.store.pages import (
+    PageCounts,
+    PageTarget,
+    Route,
+    know_the_ledger,
+    restart,
+    settle_page,
+    stage_page,
+)
 from caudal.sync.proving import conclude_proofs
 
 
@@ -94,14 +102,20 @@ async def run(
     return report
 
 
-class _Puller(msgspec.Struct, frozen=True):
-    """One run at work: pages in, transactions out."""
+_LOOK_FIRST: Final = 1_500
+_LOOK_AGAIN: Final = 8
+"""After so many new transactions, and again after eight times as many, the database's statistics are looked at."""
+
+
+class _Puller(msgspec.Struct):
+    """One run at work: pages in, transactions out. `look_at`: after how many new ones statistics may be due."""
 
     store: Store
     target: PageTarget
     pull: Callable[[Cursor], AsyncIterator[Page]]
     report: Report
     progress: Progress
+    look_at: int = _LOOK_FIRST
 
     async def through(self, cursor: Cursor, bounds: RunBounds) -> None:
         """Pull to the end, and anew from wherever the source calls back to."""
@@ -124,6 +138,10 @@ class _Puller(msgspec.Struct, frozen=True):
                     counts = await settle_page(tx, self.target, staged)
                 self.report.add(counts)
                 self.progress(self.report)
+                if self.report.created >= self.look_at:
+                    self.look_at *= _LOOK_AGAIN
+                    async with self.store.transaction(self.target.space_id) as tx:
+                        await know_the_ledger(tx, self.report.created)
         finally:
             await source.close()
 

@@ -538,3 +538,11 @@ update caudal.run set
 from page
 where run.space_id = %(space_id)s and run.run_id = %(run_id)s
 returning page.created
+
+-- name: rows_known
+-- How many transactions the planner believes there are (-1: it has never been told).
+select reltuples::bigint as rows from pg_class where oid = 'caudal.transaction'::regclass
+
+-- name: make_statistics
+-- What autovacuum would do in its own time: have the planner know what has just been written.
+analyze caudal.transaction, caudal.observation, caudal.observation_link, caudal.account_day, caudal.balance

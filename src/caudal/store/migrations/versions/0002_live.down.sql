@@ -12,6 +12,8 @@ alter table caudal.balance
     drop column held_since,
     drop constraint balance_kind_check,
     add constraint balance_kind_check check (kind in ('booked', 'available', 'limit'));
+revoke maintain on caudal.transaction, caudal.observation, caudal.observation_link, caudal.account_day, caudal.balance
+    from caudal_app;
 drop index caudal.transaction_account_index;
 create index transaction_account_index
     on caudal.transaction (space_id, account_id, booked_on desc, transaction_id desc);
