@@ -5,6 +5,7 @@ The path of every transaction of every bank: one decode, one Money, one struct, 
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -34,16 +35,20 @@ class NoDecimals(MoneyError):
 
 class Reading(msgspec.Struct):
     """What a list of records came to. `unread`: of a movement that can't be read nothing is among the changes, and it may
-    read another time."""
+    read another time. `broken`: what names the text of each of those.
+    """
 
     changes: list[Change] = msgspec.field(default_factory=list)
     unreadable: list[Unreadable] = msgspec.field(default_factory=list)
     unread: bool = False
+    broken: set[str] = msgspec.field(default_factory=set)
 
     def lack(self, unreadable: Unreadable, *, again: bool = True) -> None:
         """A movement that can't be read. Not `again`: it would read the same."""
         self.unreadable.append(unreadable)
-        self.unread = self.unread or again
+        if again:
+            self.unread = True
+            self.broken.add(blake2b(unreadable.raw.encode(), digest_size=6).hexdigest())
 
     def add(self, told: Change | Unreadable) -> None:
         """One more thing told, or one that can't be read."""

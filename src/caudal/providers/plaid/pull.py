@@ -182,7 +182,7 @@ class _Loop:
         self._let_removal_win(reading)
         await course.name_strangers(reading)
         course.standing = course.standing.after_page(
-            answer.next_cursor, more=answer.has_more, unread=reading.unread
+            answer.next_cursor, more=answer.has_more, unread=reading.unread, broken=reading.broken
         )
         return course.page(reading)
 

@@ -1,5 +1,6 @@
 """Our cursor: where a pull of one Item stands, as compact JSON text."""
 
+from collections.abc import Iterable
 from typing import Final, Self
 
 import msgspec
@@ -8,8 +9,10 @@ from caudal.model.changes import Cursor, SourceRef
 from caudal.model.errors import CursorInvalid
 
 RETOLD_MAX: Final = 3
-"""How often what can't be read is asked for again. Broken on its way it reads the second time; what doesn't by then is
-broken where it is kept, and waits in quarantine for a person."""
+"""How often what can't be read is asked for again. Broken on its way it reads the second time, or is broken otherwise;
+what reads just the same by then is broken where it is kept, and waits in quarantine for a person."""
+BROKEN_MAX: Final = 64
+"""Texts that can't be read remembered from one telling to the next."""
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +45,10 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     None: there is none, or it was asked for often enough."""
     retold: int = 0
     """How often what is `unread` was asked for again."""
+    broken: tuple[str, ...] = ()
+    """What names the texts that couldn't be read in this telling."""
+    broken_before: tuple[str, ...] = ()
+    """The same of the telling before: what is broken where it is kept is broken alike each time."""
     amiss: dict[str, int] = {}
     """What has no cursor, but had something in it that couldn't be read → how often in a row."""
     off: dict[str, str] = {}
@@ -101,7 +108,13 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.unread is None or self.start is not None:
             return self
         return msgspec.structs.replace(
-            self, next=self.unread, start=self.unread, unread=None, retold=self.retold + 1
+            self,
+            next=self.unread,
+            start=self.unread,
+            unread=None,
+            retold=self.retold + 1,
+            broken=(),
+            broken_before=self.broken,
         )
 
     def patient(self, what: str) -> bool:
@@ -124,15 +137,18 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
         off = {name: why for name, why in self.off.items() if name != product}
         return msgspec.structs.replace(self, off=off)
 
-    def after_page(self, next_cursor: str, *, more: bool, unread: bool = False) -> Self:
+    def after_page(
+        self, next_cursor: str, *, more: bool, unread: bool = False, broken: Iterable[str] = ()
+    ) -> Self:
         """After a page of a loop: within it while there is more, else at rest. `unread`: the page has a record that
-        can't be read; it is remembered from the loop's start on, until a loop from there has none or RETOLD_MAX did.
+        can't be read (`broken` names such texts); it is remembered from the loop's start on, until a loop from there
+        has none, or RETOLD_MAX of them had, and the last none that is broken otherwise than before.
         """
         start = self.loop_start
         since = start if unread and self.unread is None else self.unread
-        retold = self.retold
-        if not more and (since is None or retold >= RETOLD_MAX):
-            since, retold = None, 0
+        retold, told = self.retold, tuple(sorted({*self.broken, *broken}))[:BROKEN_MAX]
+        if not more and (since is None or (retold >= RETOLD_MAX and set(told) <= set(self.broken_before))):
+            since, retold, told = None, 0, ()
         return msgspec.structs.replace(
             self,
             next=next_cursor,
@@ -140,6 +156,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
             again=self.again and more,
             unread=since,
             retold=retold,
+            broken=told,
+            broken_before=self.broken_before if since is not None or more else (),
         )
 
 

@@ -150,6 +150,20 @@ def test_what_stays_broken_is_asked_for_three_times_more_and_then_left_to_a_pers
     assert asked_from(plaid) == ["c2"]
 
 
+def test_what_is_broken_otherwise_each_time_is_asked_for_until_it_reads() -> None:
+    cursor = at_rest()
+    for number in range(3 * RETOLD_MAX):
+        broken = {**transaction(f"t{number % 2}"), "amount": f"broken in way {number}"}
+        pages, error = pulled(script(synced("c2", [broken]), synced("c2")), cursor)
+        assert error is None
+        cursor = pages[-1].next
+        assert Standing.read(pages[-1].next).unread == "c1"
+    pages, error = pulled(script(synced("c2", [transaction("t0"), transaction("t1")]), synced("c2")), cursor)
+    assert (told(pages), error) == (["t0", "t1"], None)
+    assert Standing.read(pages[-1].next).unread is None
+    assert pages[-1].at_rest
+
+
 def test_one_that_heals_does_not_shorten_the_patience_with_the_next() -> None:
     plaid = script(synced("c2", [transaction("t2")]), synced("c3", [BROKEN]), synced("c3"))
     pages, _ = pulled(plaid, at_rest("c2", unread="c1", retold=2))
