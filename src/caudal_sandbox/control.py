@@ -375,8 +375,8 @@ def _told(movement: Movement) -> dict[str, object]:
 
 
 def _item_told(item: Item, world: World) -> dict[str, object]:
-    """Which account of the world each of its accounts is, and whether its movements are told: for judging a ledger.
-    No token."""
+    """Which account of the world each of its accounts is, whether its movements are told, and whether also those that
+    are pending (of investments only what is settled): for judging a ledger. No token."""
     return {
         "item_id": item.item_id,
         "client_id": item.client_id,
@@ -387,6 +387,7 @@ def _item_told(item: Item, world: World) -> dict[str, object]:
                 "account": account,
                 "visible_from": item.visible_from,
                 "told": _has_movements(item, world.account(account).terms),
+                "pending": has_transactions(world.account(account).terms),
             }
             for account_id, account in item.truth_accounts().items()
         },

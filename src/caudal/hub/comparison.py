@@ -1,7 +1,7 @@
 """Holding a ledger against a truth that is known: the sandbox's. Each movement once, on its day, to the cent."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,12 +18,13 @@ _Movement = tuple[str, str, date, Decimal]
 
 class TrueAccount(msgspec.Struct, frozen=True):
     """The real account behind one a provider shows, and the first day of which that provider tells. `told` False: it
-    shows the account, and none of its movements.
+    shows the account, and none of its movements; `pending` False: none that is pending.
     """
 
     account: str
     visible_from: date
     told: bool = True
+    pending: bool = True
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -68,7 +69,8 @@ async def compare(
     for true in behind.values():
         if true.told:
             first_days[true.account] = min(true.visible_from, first_days.get(true.account, true.visible_from))
-    expected = Counter(_expected(truth, first_days))
+    settled_only = {true.account for true in behind.values() if not true.pending}
+    expected = Counter(_expected(truth, first_days, settled_only))
     missing, surplus = expected - held, held - expected
     doubled = Counter({movement: count for movement, count in surplus.items() if movement in expected})
     unfounded = surplus - doubled
@@ -87,11 +89,15 @@ async def compare(
     )
 
 
-def _expected(truth: Iterable[Mapping[str, Any]], first_days: Mapping[str, date]) -> Iterable[_Movement]:
+def _expected(
+    truth: Iterable[Mapping[str, Any]], first_days: Mapping[str, date], settled_only: Collection[str]
+) -> Iterable[_Movement]:
     """What a ledger of these accounts must hold: what is booked by the bank's day, what is pending by its own."""
     for told in truth:
         first = first_days.get(told["account"])
         if first is None or told["state"] not in {"booked", "pending"}:
+            continue
+        if told["state"] == "pending" and told["account"] in settled_only:
             continue
         day = date.fromisoformat(told["booked_on"] or told["authorized_on"])
         if day >= first:
