@@ -14,10 +14,8 @@ from tests.support import openapi
 from tests.support.books import all_rows, faults
 from tests.support.plaid_script import HandClock
 
-from caudal.cli.sandbox import compared
-from caudal.cli.sandbox_control import SandboxControl
-from caudal.hub import connections, installation, links, spaces, syncs
-from caudal.hub.comparison import Comparison
+from caudal.hub import comparison, connections, installation, links, spaces, syncs
+from caudal.hub.comparison import Comparison, TrueAccount
 from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected
 from caudal.hub.syncs import SyncReport
@@ -28,9 +26,11 @@ from caudal.providers.plaid import PlaidConfig, PlaidProvider
 from caudal.settings import PlaidSettings, RunBounds, Settings
 from caudal.store.database import Observer
 from caudal.store.spaces import LinkedConnection, Space
+from caudal_sandbox.economy.accounts import Account
 from caudal_sandbox.economy.movements import AccountId, State
 from caudal_sandbox.faults import CORRUPTIONS, Faults, Kind
 from caudal_sandbox.plaid.items import Item
+from caudal_sandbox.plaid.records.accounts import AccountType, type_of
 from caudal_sandbox.server import Sandbox
 
 CLIENT: Final = ("client-of-mine", "CANARY-secret-2c77")
@@ -129,6 +129,7 @@ class Hub:
         self.clock = clock
         self.door = httpx.Client(base_url=f"{sandbox.url}/_sandbox", trust_env=False, timeout=30)
         self.logins: dict[UUID, Login] = {}
+        self._first_quiet: dict[str | None, date] = {}
 
     # What a person does
 
@@ -213,15 +214,25 @@ class Hub:
         self.sandbox.faults.clear()
         self.clock.time += PATIENCE
         self.sandbox.advance(minutes=1)
-        reports = [await self.persist(connection) for connection in await self.linked()]
+        linked = await self.linked()
+        reports = [await self.persist(connection) for connection in linked]
         assert all(reports), "with nothing in the way a sync still doesn't go through"
+        for connection in linked:
+            self._first_quiet.setdefault(connection.reference, self.sandbox.world.now.date())
         return [report for report in reports if report is not None]
 
     # What came of it
 
     async def compare(self) -> Comparison:
         """The ledger beside the truth, as `caudal sandbox compare` has it."""
-        return await compared(self.opened, self.space, SandboxControl(self.sandbox.url))
+        shown = {
+            account_id: msgspec.convert(account, TrueAccount)
+            for item in self._items()
+            for account_id, account in item["accounts"].items()
+        }
+        told = map(msgspec.json.decode, self.door.get("/truth").raise_for_status().content.splitlines())
+        movements = (each for each in told if each["record"] == "movement")
+        return await comparison.compare(self.opened, self.space, "plaid", shown, movements)
 
     async def amiss(self) -> list[str]:
         """Everything that differs between the ledger and the world, looked at by other ways than `compare`; empty where
@@ -252,12 +263,17 @@ class Hub:
         )
         return Counter(msgspec.convert(rows, list[Told]))
 
+    def _items(self) -> list[dict[str, Any]]:
+        """What the sandbox tells of its Plaid Items, for judging a ledger."""
+        told = self.door.get("/plaid/items").raise_for_status().content
+        return msgspec.json.decode(told, type=list[dict[str, Any]])
+
     def _telling(self, references: Container[str | None]) -> list[_Telling]:
         """The accounts of these items whose movements are told."""
         items = {item.item_id: item for item in self.sandbox.plaid.items if item.item_id in references}
         return [
             _Telling(items[told["item_id"]], account_id, AccountId(account["account"]))
-            for told in self.door.get("/plaid/items").raise_for_status().json()
+            for told in self._items()
             if told["item_id"] in items
             for account_id, account in told["accounts"].items()
             if account["told"]
@@ -268,17 +284,19 @@ class Hub:
             (account_id, each.state.value, each.on, each.amount, each.movement.currency)
             for item, account_id, account in telling
             for each in self.sandbox.world.account(account).movements()
-            if each.state in {State.BOOKED, State.PENDING} and each.on >= item.visible_from
+            if each.state in _shown(self.sandbox.world.account(account).terms)
+            and each.on >= item.visible_from
         )
 
     def _unproven(self, telling: Iterable[_Telling]) -> Iterator[str]:
         """Accounts whose proof isn't there, or is older than what Plaid last fetched of them: by a day at most, for banks'
-        days end at other hours than ours. Of what was linked today one balance is told, and that proves nothing yet."""
+        days end at other hours than ours. What was quiet first today may have one balance told: it proves nothing yet."""
         proofs = {reference: (verdict, to) for reference, verdict, to in self._proofs()}
         for item, account_id, account in telling:
             verdict, to = proofs.get(account_id, ("none", None))
             due = item.updated_at.date() - _A_DAY
-            if verdict == "off" or (verdict == "none" and item.created_at.date() < due):
+            young = self._first_quiet.get(item.item_id, date.min) >= due
+            if verdict == "off" or (verdict == "none" and not young):
                 yield f"{account}: {verdict}"
             elif verdict == "proven" and (to is None or to < due):
                 yield f"{account}: proven to {to}, and it is {item.updated_at}"
@@ -294,6 +312,12 @@ class Hub:
             """,
         )
         return msgspec.convert(rows, list[tuple[str, str, date | None]])
+
+
+def _shown(account: Account) -> frozenset[State]:
+    """What a bank shows of movements; of a broker's cash Plaid tells those alone that have settled."""
+    brokers = type_of(account) is AccountType.INVESTMENT
+    return frozenset({State.BOOKED} if brokers else {State.BOOKED, State.PENDING})
 
 
 def _counted(what: str, movements: Counter[Told]) -> Iterator[str]:
