@@ -26,7 +26,7 @@ _ROOMS: Final = {
     "h11": HTTP,
     "anyio": HTTP,
     "caudal.providers.plaid.client": DECODE,
-    "caudal.providers.plaid.normalise.read_transactions": DECODE,
+    "caudal.providers.plaid.answers": DECODE,
     "caudal.providers.plaid": NORMALISE,
     "caudal.model": NORMALISE,
     "caudal.store": WRITE,

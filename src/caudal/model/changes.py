@@ -4,7 +4,7 @@ import enum
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NewType
+from typing import NewType, Protocol
 
 import msgspec
 
@@ -85,13 +85,31 @@ class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):
     at: datetime | None = None
 
 
+class Passages(Protocol):
+    """The passages of something longer, by their place in it."""
+
+    def __getitem__(self, place: int, /) -> str:
+        """The one at `place`."""
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """Text that stands in something longer, copied out when it is asked for: `str(quote)`."""
+
+    source: Passages
+    place: int
+
+    def __str__(self) -> str:
+        return self.source[self.place]
+
+
 class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_seen"):
     """A source tells of one transaction. `id` is the provider's; '' where it has none worth the name.
 
     `money` is signed from the account's point of view. `booked_on` is the bank's calendar day. `entered_on` is the
     day whose balance it is in, told only where the bank shows that this isn't `booked_on` (a statement that lists a
     movement dated after its own end): the proof goes by it.
-    `raw` is what the source sent, as text, kept whole. `rule` says how `id` came about (matching/identity.py).
+    `raw` is what the source sent, kept whole: its text is `str(raw)`. `rule` says how `id` came about
+    (matching/identity.py).
     `fallback_id`, where given, takes over where the ledger holds another movement under `id`, or this one under it.
     `replaces`: the provider's id of what this one took the place of (a posted record's pending one): both then tell
     of one transaction, which goes by this one from now on.
@@ -109,7 +127,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     value_on: date | None = None
     authorized_on: date | None = None
     occurred_at: datetime | None = None
-    raw: str = ""
+    raw: str | Quote = ""
     rule: str = "provider_id"
     fallback_id: str = ""
     replaces: str = ""

@@ -25,7 +25,7 @@ _WHOLE_DIGITS_SURE: Final = DIGITS_MAX - max(EXPONENTS.values())
 """So many digits before the point are never too many, whatever the currency."""
 
 
-class Money(msgspec.Struct, frozen=True, order=False):
+class Money(msgspec.Struct, frozen=True, order=False, gc=False):
     """`amount` of `currency`. Positive = into the account, negative = out of it, for every account kind.
 
     `amount` is a finite Decimal with no more decimal places than the currency has (trailing zeros aside);

@@ -122,7 +122,7 @@ def _told(told: TransactionSeen) -> str:
             _text(told.description),
             _text(told.counterparty),
             _text(told.reference),
-            _text(told.raw),
+            _text(str(told.raw)),
             _text(told.replaces),
             told.rule,
         )

@@ -20,6 +20,7 @@ from caudal.providers.http import (
     ProviderHttp,
     redact,
 )
+from caudal.providers.plaid.answers import Decoder
 from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.errors import Refusal, error_for, judge, read_refusal, request_id
 from caudal.providers.plaid.payloads import Institution, InstitutionAnswer
@@ -99,7 +100,7 @@ class PlaidClient:
         self,
         operation: str,
         fields: Mapping[str, Any],
-        decoder: "msgspec.json.Decoder[T]",
+        decoder: Decoder[T],
         *,
         access: Access | None = None,
         repeatable: bool = True,
@@ -126,8 +127,7 @@ class PlaidClient:
                 return refusal
             raise refusal
         try:
-            # Plaid indents: without it a record's text, which is kept, is a quarter shorter.
-            return decoder.decode(msgspec.json.format(answer.body, indent=-1))
+            return decoder.decode(answer.body)
         except msgspec.DecodeError as error:
             raise Malformed(f"plaid {operation}: answer", redact(str(error))) from None
 
@@ -135,7 +135,7 @@ class PlaidClient:
         self,
         operation: str,
         fields: Mapping[str, Any],
-        decoder: "msgspec.json.Decoder[T]",
+        decoder: Decoder[T],
         *,
         access: Access | None = None,
         repeatable: bool = True,

@@ -21,6 +21,7 @@ from caudal.model.currencies import UNKNOWN
 from caudal.providers.base import Access
 from caudal.providers.http import Clock
 from caudal.providers.plaid.accounts import Moment, account_seen, currency_of, invests, read_account
+from caudal.providers.plaid.answers import Compact, Decoder
 from caudal.providers.plaid.client import PlaidClient
 from caudal.providers.plaid.days import earliest_day
 from caudal.providers.plaid.errors import Refusal, error_for
@@ -55,13 +56,11 @@ class Course:
         self._countries = countries
         self._told: dict[SourceRef, AccountSeen] = {}
 
-    async def ask(
-        self, operation: str, fields: Mapping[str, Any], decoder: "msgspec.json.Decoder[T]"
-    ) -> T | Refusal:
+    async def ask(self, operation: str, fields: Mapping[str, Any], decoder: Decoder[T]) -> T | Refusal:
         """Plaid's answer for this connection, or its refusal."""
         return await self.client.ask(operation, fields, decoder, access=self.access)
 
-    async def get(self, operation: str, fields: Mapping[str, Any], decoder: "msgspec.json.Decoder[T]") -> T:
+    async def get(self, operation: str, fields: Mapping[str, Any], decoder: Decoder[T]) -> T:
         """Plaid's answer for this connection. Raises the error a refusal means."""
         return await self.client.get(operation, fields, decoder, access=self.access)
 
@@ -188,5 +187,5 @@ def digest(records: Sequence[Raw]) -> str:
     return blake2b(b"\n".join(records), digest_size=8).hexdigest()
 
 
-ACCOUNTS: Final = msgspec.json.Decoder(AccountsAnswer)
+ACCOUNTS: Final = Compact(AccountsAnswer)
 _ITEM: Final = msgspec.json.Decoder(ItemAnswer)

@@ -1,6 +1,7 @@
 """Pulling investments: movements by date, for they have no cursor; then the positions (Plaid docs, Investments)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import date, timedelta
 from typing import Any, Final, TypeVar
 
@@ -8,6 +9,7 @@ import msgspec
 
 from caudal.model.changes import Page, SourceRef, Window
 from caudal.providers.plaid.accounts import Moment, balances_seen, invests
+from caudal.providers.plaid.answers import Compact, Decoder
 from caudal.providers.plaid.course import (
     INVESTMENTS,
     Course,
@@ -32,7 +34,7 @@ LOOK_BACK: Final = timedelta(days=90)
 """Asked for anew each time, for nothing says what changed (Plaid docs, Investments: transactions)."""
 
 
-async def investment_pages(course: Course) -> AsyncIterator[Page]:
+async def investment_pages(course: Course) -> AsyncGenerator[Page, None]:
     """The investment accounts' movements and positions, if Plaid has been at the broker since they were last told.
 
     A login that hasn't the product, or doesn't share it, is not asked again until its accounts or consents change.
@@ -47,8 +49,9 @@ async def investment_pages(course: Course) -> AsyncIterator[Page]:
     if updated is not None and updated.isoformat() == course.standing.invested:
         return
     try:
-        async for page in _Investing(course, refs).pages(answer):
-            yield page
+        async with aclosing(_Investing(course, refs).pages(answer)) as pages:
+            async for page in pages:
+                yield page
     except ProductOffError:
         yield await course.switch_off(INVESTMENTS)
 
@@ -62,7 +65,7 @@ class _Investing:
         self._complete = False
         self._unread = False
 
-    async def pages(self, answer: ItemAnswer) -> AsyncIterator[Page]:
+    async def pages(self, answer: ItemAnswer) -> AsyncGenerator[Page, None]:
         """The movements, then the positions. The cash among these counts exactly the movements if all of them could be
         read and Plaid did not go to the broker between the two."""
         course, rounds = self._course, 0
@@ -71,8 +74,9 @@ class _Investing:
             before = investments_at(answer.status)
             end = course.today(before, transactions_at(answer.status)).date()
             start = self._start(end)
-            async for page in self._movements(start, end):
-                yield page
+            async with aclosing(self._movements(start, end)) as movements:
+                async for page in movements:
+                    yield page
             holdings = await self._get("investments/holdings/get", {}, _HOLDINGS)
             answer = await course.item()
             updated = investments_at(answer.status)
@@ -95,7 +99,7 @@ class _Investing:
         windows = [Window(ref, start, end) for ref in self._refs] if whole else ()
         yield course.page(reading, windows=windows)
 
-    async def _movements(self, start: date, end: date) -> AsyncIterator[Page]:
+    async def _movements(self, start: date, end: date) -> AsyncGenerator[Page, None]:
         """The movements from `start` to `end`, newest first. A row that comes or goes meanwhile shifts all after it: then
         they are read again.
 
@@ -140,7 +144,7 @@ class _Investing:
         read_holdings(answer, currencies, self._refs, moment, reading, settled=settled)
         return reading
 
-    async def _get(self, operation: str, fields: Mapping[str, Any], decoder: "msgspec.json.Decoder[T]") -> T:
+    async def _get(self, operation: str, fields: Mapping[str, Any], decoder: Decoder[T]) -> T:
         answer = await self._course.ask(operation, fields, decoder)
         if not isinstance(answer, Refusal):
             return answer
@@ -157,5 +161,5 @@ def _span(start: date, end: date, offset: int) -> Mapping[str, Any]:
     }
 
 
-_HOLDINGS: Final = msgspec.json.Decoder(HoldingsAnswer)
-_MOVEMENTS: Final = msgspec.json.Decoder(InvestmentsAnswer)
+_HOLDINGS: Final = Compact(HoldingsAnswer)
+_MOVEMENTS: Final = Compact(InvestmentsAnswer)

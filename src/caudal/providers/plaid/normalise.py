@@ -11,7 +11,15 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from caudal.model.changes import Change, SourceRef, Status, TransactionGone, TransactionSeen, Unreadable
+from caudal.model.changes import (
+    Change,
+    Quote,
+    SourceRef,
+    Status,
+    TransactionGone,
+    TransactionSeen,
+    Unreadable,
+)
 from caudal.model.currencies import EXPONENTS, UNKNOWN
 from caudal.model.errors import MoneyError
 from caudal.model.money import EXACT, Money
@@ -60,14 +68,8 @@ class Reading(msgspec.Struct):
 
 def read_transactions(records: Sequence[Raw], where: str, currencies: Currencies, reading: Reading) -> None:
     """What the records of `added` or `modified` tell, added to `reading`. `where` is the list's JSON path."""
-    decode = _TRANSACTION.decode
-    try:
-        reading.changes += [
-            transaction_seen(decode(record), str(record, "utf-8"), currencies) for record in records
-        ]
-    except _UNREADABLE:  # at least one of them: which, only each on its own can show
-        for place, record in enumerate(records):
-            _read_what_can_be(record, f"{where}[{place}]", currencies, reading)
+    for place, record in enumerate(records):
+        _read_what_can_be(record, f"{where}[{place}]", currencies, reading)
 
 
 def read_removed(records: Sequence[Raw], where: str, reading: Reading) -> None:
@@ -81,7 +83,7 @@ def read_removed(records: Sequence[Raw], where: str, reading: Reading) -> None:
             reading.changes.append(TransactionGone(told.account_id, told.transaction_id))
 
 
-def transaction_seen(told: Transaction, raw: str, currencies: Currencies) -> TransactionSeen:
+def transaction_seen(told: Transaction, raw: str | Quote, currencies: Currencies) -> TransactionSeen:
     """A transaction by our signs and words."""
     meta = told.payment_meta
     authorized_at, at = told.authorized_datetime, told.datetime
@@ -109,7 +111,7 @@ def money_of(told: Movement, currencies: Currencies) -> Money:
     if currency == UNKNOWN:
         raise NoCurrency("names no currency, and neither does its account")
     try:
-        return Money(EXACT.minus(told.amount), currency)
+        return Money(_minus(told.amount), currency)
     except MoneyError as error:
         if not told.iso_currency_code and currency not in EXPONENTS:
             raise NoDecimals(str(error)) from None
@@ -136,11 +138,11 @@ def _read_what_can_be(record: Raw, where: str, currencies: Currencies, reading: 
         reading.changes.append(
             transaction_seen(_TRANSACTION.decode(record), str(record, "utf-8"), currencies)
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         try:
             bare = _BARE.decode(record)
             reading.changes.append(_booked_bare(bare, raw, currencies))
-        except _UNREADABLE as fatal:
+        except UNREADABLE as fatal:
             lacking = Unreadable(where, str(fatal) or "not an amount that can be held", raw)
             reading.lack(lacking, again=not isinstance(fatal, NoDecimals))
         else:
@@ -177,4 +179,6 @@ def _counterparty(told: Transaction) -> str:
 _TRANSACTION: Final = msgspec.json.Decoder(Transaction)
 _BARE: Final = msgspec.json.Decoder(BareTransaction)
 _REMOVED: Final = msgspec.json.Decoder(Removed)
-_UNREADABLE: Final = (msgspec.DecodeError, MoneyError, ArithmeticError, UnicodeDecodeError)
+_minus: Final = EXACT.minus
+UNREADABLE: Final = (msgspec.DecodeError, MoneyError, ArithmeticError, UnicodeDecodeError)
+"""What reading a record raises."""

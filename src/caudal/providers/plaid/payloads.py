@@ -1,8 +1,8 @@
 """What Plaid answers, as far as we read it. Plaid's OpenAPI 2020-09-14 names every field; unknown ones pass.
 
 Only ids, amounts and dates are required: fields the schema calls required are absent on older Items, and optional
-ones may be absent or null alike. Records stay raw (`msgspec.Raw`) until each is read on its own, so that one that
-can't be read costs only itself. Enumerations are texts, for new values come without notice.
+ones may be absent or null alike. Records can be left raw (`msgspec.Raw`) and each be read on its own, so that one
+that can't be read costs only itself. Enumerations are texts, for new values come without notice.
 """
 
 import datetime as dt
@@ -95,21 +95,29 @@ class Removed(msgspec.Struct):
     account_id: Ref
 
 
-class SyncAnswer(msgspec.Struct):
-    """/transactions/sync."""
+class SyncHead(msgspec.Struct, kw_only=True):
+    """/transactions/sync, but for what has changed."""
 
-    added: list[Raw]
-    modified: list[Raw]
-    removed: list[Raw]
     next_cursor: str
     has_more: bool
     accounts: list[Raw] = []
     transactions_update_status: str | None = None
 
-    @property
-    def tells_nothing(self) -> bool:
-        """Whether there was nothing new."""
-        return not (self.added or self.modified or self.removed or self.has_more)
+
+class SyncAnswer(SyncHead):
+    """/transactions/sync."""
+
+    added: list[Transaction]
+    modified: list[Transaction]
+    removed: list[Removed]
+
+
+class SyncRecords(SyncHead):
+    """The same, each record to be read on its own."""
+
+    added: list[Raw]
+    modified: list[Raw]
+    removed: list[Raw]
 
 
 class Balances(msgspec.Struct, frozen=True):

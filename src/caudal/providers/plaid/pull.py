@@ -10,7 +10,8 @@
 4. Investments (`investing`). If 3 fails, 4 goes on; what failed is raised in the end.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from caudal.model.errors import (
 from caudal.providers.base import Access
 from caudal.providers.http import Clock
 from caudal.providers.plaid.accounts import balances_seen, invests
+from caudal.providers.plaid.answers import Sync, SyncDecoder
 from caudal.providers.plaid.client import PlaidClient
 from caudal.providers.plaid.course import (
     ACCOUNTS,
@@ -48,8 +50,8 @@ from caudal.providers.plaid.course import (
 )
 from caudal.providers.plaid.errors import PREPARING, PRODUCT_OFF, Refusal, error_for
 from caudal.providers.plaid.investing import investment_pages
-from caudal.providers.plaid.normalise import Reading, read_removed, read_transactions
-from caudal.providers.plaid.payloads import AccountsAnswer, Institution, ItemStatus, SyncAnswer
+from caudal.providers.plaid.normalise import Reading
+from caudal.providers.plaid.payloads import AccountsAnswer, Institution, ItemStatus
 from caudal.providers.plaid.standing import Standing
 
 PAGE_RECORDS_MAX: Final = 500
@@ -68,7 +70,7 @@ _PASSING: Final = (RateLimited, Unavailable, NotReady, Malformed)
 
 async def pull(
     client: PlaidClient, access: Access, cursor: Cursor, clock: Clock, countries: Sequence[str]
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """The Item's pages after `cursor`; none at all where nothing is new.
 
     Raises the ProviderError family. NotReady in the end says that more history is on its way.
@@ -79,15 +81,17 @@ async def pull(
     loop = _Loop(course)
     if not await course.is_off(TRANSACTIONS):
         try:
-            async for page in loop.pages():
-                yield page
+            async with aclosing(loop.pages()) as pages:
+                async for page in pages:
+                    yield page
         except ProductOffError:
             yield await course.switch_off(TRANSACTIONS)
     failure: ProviderError | None = None
     for stage in (_balances(course, loop), investment_pages(course)):
         try:
-            async for page in stage:
-                yield page
+            async with aclosing(stage) as pages:
+                async for page in pages:
+                    yield page
         except _PASSING as error:
             failure = failure or error
     if failure is not None:
@@ -132,19 +136,19 @@ class _Loop:
         self._removed: dict[tuple[SourceRef, str], TransactionGone] = {}
         self.history_coming = False
 
-    async def pages(self, answer: SyncAnswer | None = None) -> AsyncIterator[Page]:
+    async def pages(self, answer: Sync | None = None) -> AsyncGenerator[Page, None]:
         """A loop's pages, from `answer` where its first has come already. None where there is nothing to say."""
         course = self._course
         answer = answer or await self.ask()
-        while answer.has_more:
+        while answer.head.has_more:
             yield await self._page(answer)
             answer = await self.ask()
         standing = course.standing
-        if standing.looping or not (answer.tells_nothing and answer.next_cursor == standing.next):
+        if standing.looping or not (answer.tells_nothing and answer.head.next_cursor == standing.next):
             yield await self._page(answer)
         self._removed.clear()
 
-    async def ask(self) -> SyncAnswer:
+    async def ask(self) -> Sync:
         """The answer after where we stand. Raises CursorInvalid where Plaid calls us back, NotReady where it has
         nothing yet."""
         standing = self._course.standing
@@ -154,13 +158,16 @@ class _Loop:
         answer = await self._course.ask("transactions/sync", fields, _SYNC)
         if isinstance(answer, Refusal):
             raise _called_back(answer, standing) or await self._refused(answer)
-        if answer.has_more and answer.next_cursor == standing.next:
+        if answer.head.has_more and answer.head.next_cursor == standing.next:
             raise Malformed(
                 "plaid transactions/sync: answer", "has more, after the very cursor it was asked from"
             )
-        if answer.transactions_update_status == "NOT_READY" and answer.tells_nothing:
+        if answer.head.transactions_update_status == "NOT_READY" and answer.tells_nothing:
             raise NotReady("plaid transactions/sync: no transactions are there yet", retry_after=PREPARING)
-        self.history_coming = answer.transactions_update_status in {"NOT_READY", "INITIAL_UPDATE_COMPLETE"}
+        self.history_coming = answer.head.transactions_update_status in {
+            "NOT_READY",
+            "INITIAL_UPDATE_COMPLETE",
+        }
         return answer
 
     async def _refused(self, refusal: Refusal) -> Exception:
@@ -172,17 +179,14 @@ class _Loop:
                 return ProductOffError()
         return error_for(refusal)
 
-    async def _page(self, answer: SyncAnswer) -> Page:
+    async def _page(self, answer: Sync) -> Page:
         course, reading = self._course, Reading()
         course.see(answer.accounts, "transactions/sync", reading)
-        where = "transactions/sync $."
-        read_transactions(answer.added, f"{where}added", course.currencies, reading)
-        read_transactions(answer.modified, f"{where}modified", course.currencies, reading)
-        read_removed(answer.removed, f"{where}removed", reading)
+        answer.read(course.currencies, reading)
         self._let_removal_win(reading)
         await course.name_strangers(reading)
         course.standing = course.standing.after_page(
-            answer.next_cursor, more=answer.has_more, unread=reading.unread, broken=reading.broken
+            answer.head.next_cursor, more=answer.head.has_more, unread=reading.unread, broken=reading.broken
         )
         return course.page(reading)
 
@@ -193,11 +197,12 @@ class _Loop:
         if self._removed:
             told = ((c.ref, c.id) for c in reading.changes if isinstance(c, TransactionSeen))
             revenants = [self._removed[key] for key in told if key in self._removed]
-        self._removed |= {(c.ref, c.id): c for c in reading.changes if isinstance(c, TransactionGone)}
+        gone = [change for change in reading.changes if type(change) is TransactionGone]
+        self._removed |= {(change.ref, change.id): change for change in gone}
         reading.changes += revenants
 
 
-async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
+async def _balances(course: Course, loop: _Loop) -> AsyncGenerator[Page, None]:
     """The accounts and what stands on them, if Plaid has been at the bank since they were last told."""
     rounds = 0
     while True:
@@ -211,8 +216,9 @@ async def _balances(course: Course, loop: _Loop) -> AsyncIterator[Page]:
         if TRANSACTIONS not in course.standing.off:
             check = await loop.ask()
             news = not check.tells_nothing
-            async for page in loop.pages(check):
-                yield page
+            async with aclosing(loop.pages(check)) as pages:
+                async for page in pages:
+                    yield page
         if not news or rounds == ROUNDS_MAX:
             break
     mark = updated.isoformat() if updated else digest(accounts.accounts)
@@ -271,4 +277,4 @@ def _called_back(refusal: Refusal, standing: Standing) -> CursorInvalid | None:
     return None
 
 
-_SYNC: Final = msgspec.json.Decoder(SyncAnswer)
+_SYNC: Final = SyncDecoder()
