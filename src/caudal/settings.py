@@ -108,6 +108,10 @@ class Settings(msgspec.Struct, frozen=True):
     page_transactions_max: Count = 5_000
     statement_seconds_max: Count = 300
     connect_seconds_max: Count = 30
+    database_connections_max: Count = 8
+    """How many of the database's connections one process uses, beside those of its queue."""
+    database_turn_seconds_max: Count = 30
+    """How long work waits for one of them, or for a database that is away."""
     server_start_seconds_max: Count = 60
     server_shared_memory_mib: Count = 64
     preparing_poll_ms: Count = 5_000

@@ -92,10 +92,10 @@ def pull_of(*pages: Page) -> Callable[[Cursor], AsyncIterator[Page]]:
     return pull
 
 
-def all_rows(conninfo: str, query: str) -> list[tuple[object, ...]]:
+def all_rows(conninfo: str, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
     """Rows of the whole database, past row security: as the server's own superuser, whom no policy binds."""
     with psycopg.connect(conninfo) as connection:
-        return connection.execute(query.encode()).fetchall()
+        return connection.execute(query.encode(), values or None).fetchall()
 
 
 def ledger_of(conninfo: str) -> list[tuple[object, ...]]:

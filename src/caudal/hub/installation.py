@@ -34,6 +34,8 @@ async def opened(settings: Settings, observe: Observer = lambda _: None) -> Asyn
             conninfo,
             statement_seconds_max=settings.statement_seconds_max,
             connect_seconds_max=settings.connect_seconds_max,
+            connections_max=settings.database_connections_max,
+            turn_seconds_max=settings.database_turn_seconds_max,
             observe=observe,
         ) as store:
             yield Installation(settings, store, keys)

@@ -4,7 +4,6 @@ Nothing else in Caudal opens a connection, begins a transaction or sets a scope 
 Statements are named queries of sql/; a value never becomes part of a statement's text.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self, TypeVar
@@ -13,6 +12,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from caudal.model.errors import StoreError
 from caudal.store.conninfo import check, unreachable
@@ -65,13 +65,16 @@ class Transaction:
 
 
 class Store:
-    """One connection to the database. Transactions on it take turns."""
+    """The database, by a few connections. Each transaction has one to itself."""
 
     def __init__(
-        self, connection: psycopg.AsyncConnection, *, statement_seconds_max: int, observe: Observer
+        self,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        *,
+        statement_seconds_max: int,
+        observe: Observer,
     ) -> None:
-        self._connection = connection
-        self._turn = asyncio.Lock()
+        self._pool = pool
         self._timeout = f"{statement_seconds_max}s"
         self._observe = observe
 
@@ -82,29 +85,45 @@ class Store:
         *,
         statement_seconds_max: int = 300,
         connect_seconds_max: int = 30,
+        connections_max: int = 1,
+        turn_seconds_max: int = 30,
         observe: Observer = lambda _: None,
     ) -> Self:
-        """Connect and prepare the session. Raises ConfigError where the database can't be reached."""
+        """Connect and prepare the session. Raises ConfigError where the database can't be reached.
+
+        `turn_seconds_max`: how long a transaction waits for one of `connections_max` connections, or for a database
+        that is away, before it fails.
+        """
         check(conninfo)
+        pool: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
+            conninfo,
+            min_size=0,
+            max_size=connections_max,
+            timeout=turn_seconds_max,
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": connect_seconds_max,
+                "application_name": "caudal",
+            },
+            configure=_prepare,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=connect_seconds_max,
+            open=False,
+        )
+        store = cls(pool, statement_seconds_max=statement_seconds_max, observe=observe)
         try:
             connection = await psycopg.AsyncConnection.connect(
                 conninfo, autocommit=True, connect_timeout=connect_seconds_max, application_name="caudal"
             )
         except psycopg.OperationalError as error:
             raise unreachable(error, conninfo) from None
-        store = cls(connection, statement_seconds_max=statement_seconds_max, observe=observe)
-        try:
-            async with store.transaction() as tx:
-                await tx.run("incoming_table")
-                await tx.run("resolved_table")
-        except BaseException:
-            await connection.close()
-            raise
+        await connection.close()
+        await pool.open()
         return store
 
     async def close(self) -> None:
-        """Close the connection; an open transaction is rolled back."""
-        await self._connection.close()
+        """Close the connections; an open transaction is rolled back."""
+        await self._pool.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,8 +135,15 @@ class Store:
     async def transaction(self, *spaces: UUID) -> AsyncIterator[Transaction]:
         """A transaction that sees `spaces` and nothing else; commits at the end of the block, or rolls back."""
         async with self._begin() as tx:
-            scope = "{" + ",".join(str(space) for space in spaces) + "}"
-            await tx.run("enter_scope", spaces=scope, timeout=self._timeout)
+            await tx.run("enter_scope", spaces=_array(spaces), engine="", timeout=self._timeout)
+            yield tx
+
+    @asynccontextmanager
+    async def engine(self, *spaces: UUID) -> AsyncIterator[Transaction]:
+        """A transaction of the engine's own: it sees `spaces`, and what belongs to none: when connections are due, the
+        inbox, budgets, health."""
+        async with self._begin() as tx:
+            await tx.run("enter_scope", spaces=_array(spaces), engine="on", timeout=self._timeout)
             yield tx
 
     @asynccontextmanager
@@ -135,13 +161,26 @@ class Store:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        async with self._turn:
-            try:
-                async with self._connection.transaction():
-                    yield Transaction(self._connection, self._observe)
-                    self._observe("commit")
-            except psycopg.Error as error:
-                raise _store_error("commit", error) from None
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield Transaction(connection, self._observe)
+                self._observe("commit")
+        except PoolTimeout:
+            raise StoreError("the database is away, or all connections to it are busy") from None
+        except psycopg.Error as error:
+            raise _store_error("commit", error) from None
+
+
+async def _prepare(connection: psycopg.AsyncConnection) -> None:
+    """A fresh session: the tables that a page is copied to."""
+    async with connection.transaction():
+        await connection.execute(_text("enter_scope"), {"spaces": "{}", "engine": "", "timeout": "0"})
+        await connection.execute(_text("incoming_table"))
+        await connection.execute(_text("resolved_table"))
+
+
+def _array(spaces: Sequence[UUID]) -> str:
+    return "{" + ",".join(str(space) for space in spaces) + "}"
 
 
 def json_rows(rows: Sequence[dict[str, object]]) -> str:

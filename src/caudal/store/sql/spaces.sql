@@ -1,6 +1,7 @@
 -- name: enter_scope
--- From here to the end of the transaction: work as the app, see these spaces alone.
+-- From here to the end of the transaction: work as the app, see these spaces alone, and with `engine` what belongs to none.
 select set_config('role', 'caudal_app', true), set_config('caudal.spaces', %(spaces)s, true),
+    set_config('caudal.engine', %(engine)s, true),
     set_config('statement_timeout', %(timeout)s, true)
 
 -- name: enter_directory
