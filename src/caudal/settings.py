@@ -8,7 +8,7 @@ A secret may lie in a file instead: ``CAUDAL_PLAID_SECRET_FILE`` names it.
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import platformdirs
@@ -61,6 +61,12 @@ class HttpBounds(msgspec.Struct, frozen=True):
     up to a quarter of jitter is added. Budgets are per minute, so it is one."""
     budget_seconds_max: Count = 5
     """The longest wait for a turn within our own budget that is sat out inside a call."""
+    budget_lease_ms: Count = 500
+    """For how long a process leases turns of a budget that it shares with others. So old may be what it knows of a
+    provider that said "too often" to another process."""
+    budget_workers_max: Count = 20
+    """How many processes there are at most: each keeps to that part of a budget while the database that they share it
+    by is away."""
     breaker_failures_max: Count = 5
     """Failures in a row after which nothing is sent for a while."""
     breaker_open_seconds: Count = 60
@@ -69,13 +75,76 @@ class HttpBounds(msgspec.Struct, frozen=True):
 
 
 class RunBounds(msgspec.Struct, frozen=True):
-    """How long a run puts up with a source that keeps calling it back (CursorInvalid)."""
+    """What one run may take, and when the next comes."""
 
     restarts_max: Count = 5
     """Restarts in one run from the cursor the source names; then the stream is pulled anew from its beginning, once
     with as many restarts, and then the source counts as unavailable."""
     restart_wait_ms: Count = 500
     """Before the first restart; twice as long before each further one."""
+    pages_max: Count = 200
+    """Pages of one run. What is left goes on in another, at low priority: nobody's history keeps others waiting."""
+    run_seconds_max: Count = 900
+    """The longest a run in the background takes. What it committed stays."""
+    refresh_seconds_max: Count = 14
+    """The longest somebody waits for a refresh they asked for; what isn't done by then goes on in the background."""
+    tries_max: Count = 6
+    """Tries in a row of what fails, before it is left to the next time it is due."""
+    backoff_seconds_first: Count = 30
+    """The wait before the second try, which doubles from there; half of it is by chance."""
+    backoff_seconds_max: Count = 1_800
+
+
+class InboxBounds(msgspec.Struct, frozen=True):
+    """What webhooks may cost, and how long they are kept."""
+
+    body_bytes_max: Count = 256 * 1024
+    """One webhook's body; a larger one is refused before it is read."""
+    header_bytes_max: Count = 16 * 1024
+    waiting_max: Count = 4_096
+    """Webhooks that wait for their commit at the same moment; whoever comes on top is asked to come again."""
+    commit_max: Count = 256
+    """Webhooks in one commit."""
+    answer_seconds_max: Count = 4
+    """From its headers to our answer; Plaid waits ten (Plaid docs, Webhooks)."""
+    retry_after_seconds: Count = 30
+    """When to come again, for whom it isn't kept."""
+    announce_ms: Count = 20
+    """The workers are told of new webhooks no more often."""
+    batch_max: Count = 100
+    """Webhooks worked off together."""
+    attempts_max: Count = 5
+    """Tries of one that can't be worked off, before it is dead and waits for a person."""
+    retry_seconds_first: Count = 30
+    """Before the second try; twice as long before each further one."""
+    kept_days: Count = 30
+    """How long one that is done can still be shown and replayed."""
+    behind_seconds_max: Count = 60
+    """How long one may wait to be worked off before this installation says that it isn't ready."""
+
+
+class WorkerBounds(msgspec.Struct, frozen=True):
+    """How a worker goes about its jobs."""
+
+    jobs_at_once: Count = 8
+    """Jobs are mostly waiting for a provider: one worker does several."""
+    poll_ms: Count = 2_000
+    """How often the queue is looked at when nothing announced a job."""
+    heartbeat_seconds: Count = 4
+    silent_seconds_max: Count = 15
+    """A worker not heard of for so long is gone; its jobs are queued again."""
+    rescue_every_seconds: Count = 5
+    lost_max: Count = 5
+    """A job that lost so many workers is not tried again: it may be what ends them."""
+    drain_seconds_max: Count = 18
+    """The longest a worker that is told to stop goes on with what it has begun."""
+    restart_seconds_max: Count = 10
+    """The longest wait before a worker looks whether its database is back."""
+    tick_ms: Count = 1_000
+    """How often it is looked which connections are due."""
+    due_at_once_max: Count = 500
+    """How many wait in the queue at most, of those that are merely due."""
+    done_jobs_hours: Count = 24
 
 
 class PlaidSettings(msgspec.Struct, frozen=True):
@@ -103,6 +172,8 @@ class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
     home: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """From where on servers and workers log what they do. Libraries are heard from warnings on, whatever it is."""
     database_url: str = ""
     """A PostgreSQL to use instead of Caudal's own, which is then not started. Read from ``DATABASE_URL``."""
     page_transactions_max: Count = 5_000
@@ -118,9 +189,13 @@ class Settings(msgspec.Struct, frozen=True):
     """How often a provider that is still preparing a new connection's history is asked again."""
     preparing_seconds_max: Count = 600
     """How long that goes on before the rest is left to the next sync."""
+    events_poll_ms: Count = 300
+    """How often whoever follows events looks for new ones."""
     file_bounds: FileBounds = FileBounds()
     http: HttpBounds = HttpBounds()
     run: RunBounds = RunBounds()
+    worker: WorkerBounds = WorkerBounds()
+    inbox: InboxBounds = InboxBounds()
     plaid: PlaidSettings = PlaidSettings()
 
     def __repr__(self) -> str:
@@ -140,7 +215,14 @@ class Settings(msgspec.Struct, frozen=True):
         return Path(self.home) if self.home else Path(platformdirs.user_data_dir("caudal"))
 
 
-_PREFIXES: Final = {"file_bounds": "", "http": "HTTP_", "run": "RUN_", "plaid": "PLAID_"}
+_PREFIXES: Final = {
+    "file_bounds": "",
+    "http": "HTTP_",
+    "run": "RUN_",
+    "worker": "WORKER_",
+    "inbox": "INBOX_",
+    "plaid": "PLAID_",
+}
 """Group → what its variables begin with, after ``CAUDAL_``."""
 
 _SECRETS: Final = {"CAUDAL_PLAID_SECRET"}

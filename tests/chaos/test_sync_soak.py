@@ -119,7 +119,8 @@ class Life:
         arrived, self._read = self._receiver.got[self._read :], len(self._receiver.got)
         for letter in arrived:
             try:
-                signals = await self.hub.live.read_webhook(self._delivery(letter))
+                await self.hub.live.verify_webhook(self._delivery(letter))
+                signals = self.hub.live.signals_of(letter.body)
             except NotGenuine:
                 self.verdicts["forged"] += 1
                 continue

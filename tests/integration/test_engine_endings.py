@@ -21,7 +21,7 @@ ENDINGS: dict[str, tuple[ProviderError, tuple[str, str, str]]] = {
     "an outage": (Unavailable("the bank is down"), ("degraded", "the bank is down", "")),
     "the end": (Revoked("the person ended it"), ("revoked", "the person ended it", "")),
     "a limit": (RateLimited("too often", retry_after=LATER), ("active", "", "")),
-    "our own mistake": (Refused("no such field"), ("active", "", "")),
+    "our own mistake": (Refused("no such field"), ("degraded", "no such field", "")),
 }
 
 

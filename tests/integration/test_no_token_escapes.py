@@ -228,7 +228,7 @@ class Busy:
         keys = self.hub.sandbox.plaid.keys
         self.hub.sandbox.run(keys.rotate)
         letter = Delivery({"plaid-verification": keys.signed(b"{}")}, b"{}", self.hub.clock.now())
-        await self.hub.live.read_webhook(letter)
+        await self.hub.live.verify_webhook(letter)
 
 
 async def live_busily(settings: Settings, sandbox: Sandbox, clock: HandClock, ears: Ears) -> Busy:

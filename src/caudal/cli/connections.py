@@ -16,15 +16,15 @@ from caudal.cli.main import exit_code
 from caudal.cli.options import as_json_option, space_option, with_space
 from caudal.cli.sandbox import url_option
 from caudal.cli.sandbox_control import SandboxControl
+from caudal.hub import choices, links, syncs
 from caudal.hub import connections as hub_connections
-from caudal.hub import links, syncs
 from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected
 from caudal.hub.syncs import SyncReport
-from caudal.model.errors import CaudalError, ConflictError, NotFound, Refused, Unavailable
+from caudal.model.errors import CaudalError, ConflictError, Refused, Unavailable
 from caudal.providers import registry
 from caudal.providers.base import Abandoned, Ask, LiveProvider, Poll, Visit, Waiting
-from caudal.store.spaces import LinkedConnection, Space
+from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
 from caudal.sync import engine
 
 _FIRST_POLLS_MS = (100, 500, 1_000)
@@ -235,7 +235,7 @@ def sync(names: tuple[str, ...], *, every: bool, space: str | None, as_json: boo
         raise click.UsageError("name the connections to sync, or say --all")
 
     async def work(opened: Installation, chosen: Space) -> list[SyncReport | CaudalError]:
-        which = await _wanted(opened, chosen, names)
+        which = await hub_connections.wanted(opened, chosen, names)
         return [await _synced(opened, chosen, each, quiet=as_json) for each in which]
 
     done = with_space(space, work)
@@ -245,16 +245,6 @@ def sync(names: tuple[str, ...], *, every: bool, space: str | None, as_json: boo
     failures = [each for each in done if not isinstance(each, SyncReport)]
     if failures:
         raise click.exceptions.Exit(max(exit_code(each) for each in failures))
-
-
-async def _wanted(opened: Installation, space: Space, names: tuple[str, ...]) -> list[LinkedConnection]:
-    if names:
-        return [await hub_connections.find(opened, space, name) for name in names]
-    there = await hub_connections.linked(opened, space)
-    live = [each for each in there if each.reference is not None and each.state != "revoked"]
-    if not live:
-        raise NotFound(f"no connection in space {space.name} to sync: `caudal link` makes one")
-    return live
 
 
 async def _synced(
@@ -283,6 +273,54 @@ def show_sync(report: SyncReport) -> None:
     for row in report.proofs:
         told = show.verdict(row.verdict, row.proven_to, row.off_by, row.off_since, row.currency)
         show.console.print(f"  {show.text(row.account)}: {told}")
+
+
+@click.command()
+@click.argument("name", metavar="CONNECTION")
+@click.option(
+    "--account",
+    "wanted",
+    multiple=True,
+    help="Show this account (its name or last digits) and others so named, alone.",
+)
+@click.option("--all-accounts", is_flag=True, help="Show every account.")
+@click.option("--history", metavar="DAYS|all", help="Write nothing that was booked longer ago.")
+@space_option
+@as_json_option
+def choose(
+    name: str,
+    wanted: tuple[str, ...],
+    history: str | None,
+    space: str | None,
+    *,
+    all_accounts: bool,
+    as_json: bool,
+) -> None:
+    """Choose what of a connection is written: which accounts, how far back. Without options: what is chosen."""
+    if wanted and all_accounts:
+        raise click.UsageError("name accounts, or say --all-accounts")
+    if history is not None and history != "all" and not (history.isdecimal() and int(history)):
+        raise click.UsageError("--history takes a number of days, or all")
+
+    async def work(opened: Installation, chosen: Space) -> list[ChosenAccount]:
+        connection = await hub_connections.find(opened, chosen, name)
+        there = await choices.accounts(opened, chosen, connection)
+        if history is not None:
+            await choices.limit_history(
+                opened, chosen, connection, None if history == "all" else int(history)
+            )
+        if wanted or all_accounts:
+            names = wanted or [account.reference for account in there]
+            there = await choices.select(opened, chosen, connection, names)
+        return there
+
+    found = with_space(space, work)
+    if as_json:
+        click.echo(show.as_json(found))
+        return
+    for account in found:
+        mark = "[green]shown[/green]" if account.selected else "[yellow]left out[/yellow]"
+        show.console.print(f"{show.text(account.name)} {show.text(account.mask or '')}: {mark}")
 
 
 @click.command()

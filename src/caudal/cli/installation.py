@@ -1,16 +1,14 @@
-"""`caudal doctor` and `caudal serve`: the installation itself."""
+"""`caudal doctor`: the installation itself."""
 
 import asyncio
 import os
-import signal
 
 import click
 
 from caudal.cli import show
 from caudal.cli.options import as_json_option
 from caudal.hub import doctor as hub_doctor
-from caudal.hub.installation import opened
-from caudal.settings import Settings, load
+from caudal.settings import load
 
 
 @click.command()
@@ -29,20 +27,3 @@ def doctor(*, as_json: bool) -> None:
         show.console.print(rows)
     if not all(check.ok for check in checks):
         raise click.exceptions.Exit(os.EX_CONFIG)
-
-
-@click.command()
-def serve() -> None:
-    """Keep Caudal's database up until interrupted, so that every other command starts at once."""
-    asyncio.run(_serve(load()))
-
-
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
-    async with opened(settings):
-        show.console.print(f"up; home {settings.home_path}; Ctrl-C ends it", soft_wrap=True)
-        await stop.wait()
-    show.console.print("down")

@@ -1,5 +1,8 @@
 """Connections as a person refers to them, and what an adapter needs to act for one."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from caudal.hub import credentials
 from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, NotFound, Revoked
@@ -25,6 +28,27 @@ async def find(installation: Installation, space: Space, text: str) -> LinkedCon
     if len(fitting) > 1:
         raise ConflictError(f"several connections fit {text!r}: give its whole id or its label")
     return fitting[0]
+
+
+async def by_id(installation: Installation, space: Space, connection_id: UUID) -> LinkedConnection:
+    """The live connection with this id. Raises NotFound where there is none, or it has ended."""
+    async with installation.store.transaction(space.space_id) as tx:
+        found = await spaces.connections(tx, space.space_id, connection_id)
+    for each in found:
+        if each.reference is not None and each.state != "revoked":
+            return each
+    raise NotFound(f"no live connection {connection_id} in this space")
+
+
+async def wanted(installation: Installation, space: Space, names: Sequence[str]) -> list[LinkedConnection]:
+    """The connections so named; without names every live one. Raises NotFound where there is none, ConflictError."""
+    if names:
+        return [await find(installation, space, name) for name in names]
+    there = await linked(installation, space)
+    live = [each for each in there if each.reference is not None and each.state != "revoked"]
+    if not live:
+        raise NotFound(f"no connection in space {space.name} to sync: `caudal link` makes one")
+    return live
 
 
 async def access(installation: Installation, space: Space, connection: LinkedConnection) -> Access:

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from caudal.hub.installation import Installation
 from caudal.model.errors import CaudalError
 from caudal.settings import Settings
 from caudal.store import doctor, spaces
+from caudal.store.doctor import EngineFaults, InboxFaults, QueueFaults
 from caudal.store.revision import REVISION
 from caudal.store.spaces import Space
 from caudal.vault import keyring
@@ -40,12 +42,20 @@ async def examine(settings: Settings) -> list[Check]:
     try:
         async with installation.opened(settings) as opened:
             checks += await _database(opened)
-            for space in await spaces.list_spaces(opened.store):
-                checks += await _space(opened, space)
+            checks += await look(opened)
     except CaudalError as error:
         checks.append(
             Check("database", ok=False, found=str(error), advice="mend this first, then look again")
         )
+    return checks
+
+
+async def look(opened: Installation) -> list[Check]:
+    """The checks of what the database holds: the engine's tables, then each space's ledger."""
+    there = await spaces.list_spaces(opened.store)
+    checks = await _engine(opened, there)
+    for space in there:
+        checks += await _space(opened, space)
     return checks
 
 
@@ -73,6 +83,67 @@ async def _database(opened: Installation) -> list[Check]:
             advice="" if not strange else "somebody changed the schema by hand: undo it",
         ),
     ]
+
+
+async def _engine(opened: Installation, there: Sequence[Space]) -> list[Check]:
+    """The same few statements however many spaces and connections there are."""
+    settings = opened.settings
+    silent = settings.worker.silent_seconds_max
+    async with opened.store.engine(*(space.space_id for space in there)) as tx:
+        # Nothing waits longer than the longest run of its own connection, and the rescue of the worker that had it.
+        faults = await doctor.engine_faults(tx, silent, settings.run.run_seconds_max + 2 * silent)
+    return [*_queue(faults.queue), *_inbox(faults.inbox), _connections(faults), _events(faults)]
+
+
+def _queue(jobs: QueueFaults) -> list[Check]:
+    lost = f"{jobs.stalled} lost their worker and stay with it" if jobs.stalled else ""
+    late = f"{jobs.overdue} due for long are not begun" if jobs.overdue and jobs.workers else ""
+    standing = f"{jobs.waiting} wait, {jobs.workers} workers" if jobs.waiting or jobs.workers else "empty"
+    idle = bool(jobs.waiting and not jobs.workers)
+    return [
+        Check("jobs", ok=not (lost or late),
+              found=", ".join(filter(None, (standing, lost, late))) + (": `caudal serve` works on them" if idle else ""),
+              advice="start one more `caudal worker`: it takes them over" if lost or late else ""),
+        Check("dead jobs", ok=not jobs.dead, found=f"{jobs.dead}" if jobs.dead else "none",
+              advice="`caudal jobs list` shows them, `caudal jobs retry` queues them again" if jobs.dead else ""),
+    ]  # fmt: skip
+
+
+def _inbox(inbox: InboxFaults) -> list[Check]:
+    return [
+        Check("webhooks", ok=not inbox.forgotten,
+              found=f"{inbox.forgotten} kept, and nothing queued to work them off" if inbox.forgotten
+              else f"{inbox.waiting} wait" if inbox.waiting else "all worked off",
+              advice="please report this; the next webhook that comes takes them along" if inbox.forgotten else ""),
+        Check("dead webhooks", ok=not inbox.dead, found=f"{inbox.dead}" if inbox.dead else "none",
+              advice="`caudal webhooks list --state dead` shows them, `caudal webhooks replay --dead` works them off again"
+              if inbox.dead else ""),
+    ]  # fmt: skip
+
+
+def _connections(faults: EngineFaults) -> Check:
+    amiss = {
+        "live ones that are never due": faults.connections.unwatched,
+        "ended ones that are still due": faults.connections.watched_after_end,
+        "runs that nobody is at": faults.connections.abandoned_runs,
+        "cursors that moved without a run": faults.connections.strayed_cursors,
+        "things written after the end": faults.connections.late_writes,
+    }
+    return _counted("connections", amiss, "each watched, none past its end")
+
+
+def _events(faults: EngineFaults) -> Check:
+    amiss = {
+        "spaces whose events have gaps": faults.events.gaps,
+        "transactions that no event told of": faults.events.untold,
+        "accounts that don't add up, which no event told": faults.events.unraised,
+    }
+    return _counted("events", amiss, "without gaps, and everything told")
+
+
+def _counted(what: str, amiss: Mapping[str, int], well: str) -> Check:
+    found = ", ".join(f"{count} {fault}" for fault, count in amiss.items() if count)
+    return Check(what, ok=not found, found=found or well, advice="please report this" if found else "")
 
 
 async def _space(opened: Installation, space: Space) -> list[Check]:

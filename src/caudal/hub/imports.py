@@ -1,5 +1,6 @@
 """Importing a statement file: looked through first, then pulled page by page into the ledger."""
 
+import sys
 from collections.abc import Callable
 from uuid import UUID
 
@@ -64,6 +65,8 @@ async def import_file(
         stream=f"sha256:{opened.digest}",
         subject=drop.path.name,
         routes=_routes(opened, chosen),
+        bounds=msgspec.structs.replace(settings.run, pages_max=sys.maxsize),  # a file is taken whole
+        cause="import",
     )
     report = await engine.run(
         installation.store,

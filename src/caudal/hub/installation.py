@@ -1,6 +1,6 @@
 """One installation of Caudal: its settings, its keyring, its database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
@@ -19,6 +19,16 @@ class Installation(msgspec.Struct, frozen=True):
     settings: Settings
     store: Store
     keyring: Keyring
+    conninfo: str
+    """How to reach the database; it may hold a password."""
+    revive: Callable[[], None]
+    """Bring back Caudal's own database if it has died; another's is its owner's to mend. Blocks."""
+
+    def __repr__(self) -> str:
+        return f"Installation({self.settings!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
 
 
 @asynccontextmanager
@@ -28,7 +38,7 @@ async def opened(settings: Settings, observe: Observer = lambda _: None) -> Asyn
     The keyring comes first: no key, no start. Raises ConfigError saying what is missing.
     """
     keys = keyring.load(keyring.path_in(settings.home_path))
-    with database(settings) as conninfo:
+    with _served(settings) as (conninfo, revive):
         make_current(conninfo, settings)
         async with await Store.open(
             conninfo,
@@ -38,14 +48,34 @@ async def opened(settings: Settings, observe: Observer = lambda _: None) -> Asyn
             turn_seconds_max=settings.database_turn_seconds_max,
             observe=observe,
         ) as store:
-            yield Installation(settings, store, keys)
+            yield Installation(settings, store, keys, conninfo, revive)
+
+
+@asynccontextmanager
+async def apart(installation: Installation, connections_max: int) -> AsyncIterator[Installation]:
+    """The same installation by connections of its own, which nobody else can use up."""
+    settings = installation.settings
+    async with await Store.open(
+        installation.conninfo,
+        statement_seconds_max=settings.statement_seconds_max,
+        connect_seconds_max=settings.connect_seconds_max,
+        connections_max=connections_max,
+        turn_seconds_max=settings.database_turn_seconds_max,
+    ) as store:
+        yield msgspec.structs.replace(installation, store=store)
 
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
     """Where the database is: DATABASE_URL, and then nothing is started; else Caudal's own server, joined or started."""
+    with _served(settings) as (conninfo, _):
+        yield conninfo
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
     if settings.database_url:
-        yield settings.database_url
+        yield settings.database_url, lambda: None
         return
     # Here and not above: elsewhere than on Linux and macOS it can't be imported.
     from caudal.store.server import Server  # noqa: PLC0415
@@ -55,7 +85,7 @@ def database(settings: Settings) -> Iterator[str]:
         start_seconds_max=settings.server_start_seconds_max,
         shared_memory_mib=settings.server_shared_memory_mib,
     ) as server:
-        yield server.conninfo()
+        yield server.conninfo(), server.revive
 
 
 def make_current(conninfo: str, settings: Settings) -> None:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.hub import audit
+from caudal.hub import audit, webhooks
 from caudal.hub.installation import Installation
 from caudal.settings import Settings
-from caudal.store import secrets, spaces
+from caudal.store import inbox, secrets, spaces
 from caudal.vault import keyring, sealing
 
 REWRAP_BATCH = 100
@@ -24,7 +24,7 @@ class KeyStatus(msgspec.Struct, frozen=True):
     state: str
     primary: bool
     data_keys: int
-    """Data keys it still wraps; a retired key with none can be taken off the keyring."""
+    """Data keys it still wraps, webhooks it still seals; a retired key with none can be taken off the keyring."""
 
 
 def path(settings: Settings) -> Path:
@@ -61,6 +61,7 @@ async def rewrap(installation: Installation) -> int:
     for space in await spaces.list_spaces(installation.store):
         while batch := await _rewrap_batch(installation, space.space_id):
             done += batch
+    await webhooks.reseal(installation)
     keyring.replace(
         path(installation.settings), installation.keyring.retired(frozenset(await _in_use(installation)))
     )
@@ -90,4 +91,6 @@ async def _in_use(installation: Installation) -> Counter[str]:
     for space in await spaces.list_spaces(installation.store):
         async with installation.store.transaction(space.space_id) as tx:
             in_use.update(await secrets.wrapping_keys_in_use(tx, space.space_id))
+    async with installation.store.engine() as tx:
+        in_use.update(await inbox.wrapping_keys_in_use(tx))
     return in_use

@@ -18,7 +18,8 @@ from caudal.providers.base import (
     Visit,
     Waiting,
 )
-from caudal.store import spaces
+from caudal.store import events, jobs, spaces
+from caudal.store.jobs import Priority, SyncWork
 from caudal.store.spaces import LinkedConnection, ShownAccount, Space
 
 
@@ -154,6 +155,8 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
 async def _mended(installation: Installation, space: Space, relink: LinkedConnection) -> LinkedConnection:
     async with installation.store.transaction(space.space_id) as tx:
         await spaces.change_state(tx, space.space_id, relink.connection_id, "active")
+        sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
+        await jobs.enqueue_syncs(tx, [sync])
         await audit.record(
             tx,
             installation.keyring.audit_key,
@@ -162,4 +165,5 @@ async def _mended(installation: Installation, space: Space, relink: LinkedConnec
             act="connection.mended",
             details={"connection": str(relink.connection_id), "provider": relink.provider},
         )
+        await events.write(tx, space.space_id, relink.connection_id)
     return msgspec.structs.replace(relink, state="active", state_reason="", state_action="")

@@ -1,6 +1,7 @@
 """Bringing connections up to date."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from uuid import UUID
 
@@ -9,8 +10,10 @@ import msgspec
 from caudal.hub import audit, connections
 from caudal.hub.installation import Installation
 from caudal.model.errors import Revoked
-from caudal.providers.base import LiveProvider
-from caudal.store import ledger, secrets, spaces
+from caudal.providers import registry
+from caudal.providers.base import LiveProvider, Pace
+from caudal.store import events, ledger, secrets, spaces
+from caudal.store.database import Transaction
 from caudal.store.ledger import ProofRow
 from caudal.store.spaces import LinkedConnection, Space
 from caudal.sync import engine
@@ -41,8 +44,12 @@ async def sync(
     connection: LinkedConnection,
     live: LiveProvider,
     progress: Progress = lambda _: None,
+    *,
+    cause: str = "manual",
+    pages_max: int = sys.maxsize,
 ) -> SyncReport:
-    """Pull the connection to its end. Raises the ProviderError family; what was committed before stays.
+    """Pull the connection to its end, or as far as `pages_max`. Raises the ProviderError family, or Superseded where
+    another run has come further; what was committed before stays.
 
     Where the provider says that the connection is over, its secrets are taken away with it.
     """
@@ -52,7 +59,9 @@ async def sync(
             space.space_id,
             connection.connection_id,
             subject=connection.label,
-            bounds=installation.settings.run,
+            bounds=msgspec.structs.replace(installation.settings.run, pages_max=pages_max),
+            cause=cause,
+            pace=registry.paces().get(connection.provider, Pace()).every,
         )
         done = await engine.run(installation.store, job, lambda cursor: live.pull(access, cursor), progress)
     except Revoked:
@@ -117,13 +126,34 @@ async def unlink(
 async def ended(installation: Installation, space: Space, connection: LinkedConnection, act: str) -> None:
     """The connection is over: revoked, its secrets shredded, and the trail says so."""
     async with installation.store.transaction(space.space_id) as tx:
-        await spaces.change_state(tx, space.space_id, connection.connection_id, "revoked")
-        await secrets.shred(tx, space.space_id, connection.connection_id)
-        await audit.record(
+        await end_in(
             tx,
-            installation.keyring.audit_key,
+            installation,
             space.space_id,
-            actor="local",
+            connection.connection_id,
+            provider=connection.provider,
             act=act,
-            details={"connection": str(connection.connection_id), "provider": connection.provider},
         )
+        await events.write(tx, space.space_id, connection.connection_id)
+
+
+async def end_in(
+    tx: Transaction,
+    installation: Installation,
+    space_id: UUID,
+    connection_id: UUID,
+    *,
+    provider: str,
+    act: str,
+) -> None:
+    """The same, in the caller's transaction, whose events are still to be written."""
+    await spaces.change_state(tx, space_id, connection_id, "revoked")
+    await secrets.shred(tx, space_id, connection_id)
+    await audit.record(
+        tx,
+        installation.keyring.audit_key,
+        space_id,
+        actor="local",
+        act=act,
+        details={"connection": str(connection_id), "provider": provider},
+    )

@@ -26,6 +26,14 @@ class ConflictError(CaudalError):
     """The request contradicts what is already there."""
 
 
+class Superseded(ConflictError):
+    """Another run of the same connection has come further: this one has nothing left to do, and wrote nothing more."""
+
+
+class Interrupted(CaudalError):
+    """A run was stopped before its end: its time was up, or its process is going. What it committed stays."""
+
+
 class ProviderError(CaudalError):
     """A source could not give what was asked. Subclasses are the whole family."""
 

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -28,6 +28,14 @@ class Capability(enum.StrEnum):
     REFRESH = "refresh"
     REVOKE = "revoke"
     WEBHOOKS = "webhooks"
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often a connection is pulled with nobody present: every so often, and at most so often a day where banks count
+    (None: they don't)."""
+
+    every: timedelta = timedelta(hours=1)
+    unattended_per_day: int | None = None
 
 
 class Provider(Protocol[Access_contra]):
@@ -282,9 +290,15 @@ class LiveProvider(Provider[Access], Protocol):
         """End the connection at the provider. One that is over already is no error."""
         ...
 
-    async def read_webhook(self, delivery: Delivery) -> list[Signal]:
-        """Verify by the provider's real scheme, over the raw bytes, then translate. What doesn't concern us is [].
+    async def verify_webhook(self, delivery: Delivery) -> str:
+        """Verify by the provider's real scheme, over the raw bytes; nothing in the body is believed before.
 
-        Raises NotGenuine for one the provider didn't send.
+        Returns the event's key: a delivery with the key of one before is that one come again, and is not acted upon
+        (chosen too coarse it loses news; too fine it costs a fetch). Raises NotGenuine for one the provider didn't
+        send, another ProviderError where that can't be told now.
         """
+        ...
+
+    def signals_of(self, body: bytes) -> list[Signal]:
+        """What a genuine webhook says; [] where that doesn't concern us. Pure. Raises Malformed."""
         ...

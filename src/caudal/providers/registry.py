@@ -1,27 +1,42 @@
 """Which providers one can link with, and how to open one. Each is imported only when it is asked for."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from caudal.model.errors import ConfigError, NotFound
-from caudal.providers.base import LiveProvider
-from caudal.providers.http import Observer
+from caudal.providers.base import LiveProvider, Pace
+from caudal.providers.http import Budget, BudgetsOf, Observer
 from caudal.settings import Settings
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, name: str, observe: Observer | None = None
+    settings: Settings, name: str, observe: Observer | None = None, budgets: BudgetsOf | None = None
 ) -> AsyncIterator[LiveProvider]:
-    """The provider of that name, ready to be called. Raises NotFound, or ConfigError where it isn't set up."""
+    """The provider of that name, ready to be called. Raises NotFound, or ConfigError where it isn't set up.
+
+    `budgets` are where its calls wait for their turn: without, in this process's own.
+    """
     if name not in _LIVE:
         raise NotFound(f"no provider {name!r} to link with (there are: {', '.join(_LIVE)})")
-    async with _LIVE[name](settings, observe) as live:
+    async with _LIVE[name].open(settings, observe, budgets) as live:
         yield live
 
 
-def _plaid(settings: Settings, observe: Observer | None) -> AbstractAsyncContextManager[LiveProvider]:
+def budgets() -> dict[str, Mapping[str, Budget]]:
+    """How often each provider may be asked, as its adapter declares it: provider → operation → budget."""
+    return {name: live.budgets() for name, live in _LIVE.items()}
+
+
+def paces() -> dict[str, Pace]:
+    """How often each provider's connections are pulled."""
+    return {name: live.pace for name, live in _LIVE.items()}
+
+
+def _plaid(
+    settings: Settings, observe: Observer | None, budgets: BudgetsOf | None
+) -> AbstractAsyncContextManager[LiveProvider]:
     from caudal.providers.plaid.config import PlaidConfig  # noqa: PLC0415
     from caudal.providers.plaid.provider import PlaidProvider  # noqa: PLC0415
 
@@ -38,9 +53,20 @@ def _plaid(settings: Settings, observe: Observer | None) -> AbstractAsyncContext
         base_url=told.url or None,
         country_codes=tuple(code.strip().upper() for code in told.country_codes.split(",") if code.strip()),
     )
-    return PlaidProvider(config, settings.http, observer=observe)
+    kept = None if budgets is None else budgets("plaid", _plaid_budgets())
+    return PlaidProvider(config, settings.http, budgets=kept, observer=observe)
 
 
-_LIVE: Final[dict[str, Callable[[Settings, Observer | None], AbstractAsyncContextManager[LiveProvider]]]] = {
-    "plaid": _plaid
-}
+def _plaid_budgets() -> Mapping[str, Budget]:
+    from caudal.providers.plaid.client import BUDGETS  # noqa: PLC0415
+
+    return BUDGETS
+
+
+class _Live(NamedTuple):
+    open: Callable[[Settings, Observer | None, BudgetsOf | None], AbstractAsyncContextManager[LiveProvider]]
+    budgets: Callable[[], Mapping[str, Budget]]
+    pace: Pace = Pace()
+
+
+_LIVE: Final[dict[str, _Live]] = {"plaid": _Live(_plaid, _plaid_budgets)}

@@ -172,11 +172,13 @@ class Store:
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:
-    """A fresh session: the tables that a page is copied to."""
+    """A fresh session: the tables that a page is copied to, and what is to be told of it."""
     async with connection.transaction():
-        await connection.execute(_text("enter_scope"), {"spaces": "{}", "engine": "", "timeout": "0"})
-        await connection.execute(_text("incoming_table"))
-        await connection.execute(_text("resolved_table"))
+        tx = Transaction(connection, lambda _: None)
+        await tx.run("enter_scope", spaces="{}", engine="", timeout="0")
+        await tx.run("incoming_table")
+        await tx.run("resolved_table")
+        await tx.run("happened_table")
 
 
 def _array(spaces: Sequence[UUID]) -> str:

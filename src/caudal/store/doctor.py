@@ -25,6 +25,51 @@ class Invariants(msgspec.Struct, frozen=True):
     unfinished: int
 
 
+class QueueFaults(msgspec.Struct, frozen=True):
+    """Jobs. `stalled`: at a worker that is gone, and nobody took them back. `overdue`: due for long, and not begun."""
+
+    stalled: int
+    overdue: int
+    waiting: int
+    dead: int
+    workers: int
+
+
+class InboxFaults(msgspec.Struct, frozen=True):
+    """Webhooks. `forgotten`: kept, and no job is there that would work them off."""
+
+    forgotten: int
+    waiting: int
+    dead: int
+
+
+class ConnectionFaults(msgspec.Struct, frozen=True):
+    """What must not be of connections and their runs; all zero in a sound installation."""
+
+    unwatched: int
+    watched_after_end: int
+    abandoned_runs: int
+    strayed_cursors: int
+    late_writes: int
+
+
+class EventFaults(msgspec.Struct, frozen=True):
+    """What must not be of events; all zero in a sound installation."""
+
+    gaps: int
+    untold: int
+    unraised: int
+
+
+class EngineFaults(msgspec.Struct, frozen=True):
+    """How the engine's tables stand."""
+
+    queue: QueueFaults
+    inbox: InboxFaults
+    connections: ConnectionFaults
+    events: EventFaults
+
+
 class _Line(msgspec.Struct, frozen=True):
     line: str
 
@@ -73,4 +118,24 @@ async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
         strayed.strayed,
         days.strayed,
         unfinished.unfinished,
+    )
+
+
+async def engine_faults(tx: Transaction, silent_seconds: int, waiting_seconds: int) -> EngineFaults:
+    """Look for what must not be among jobs, webhooks, connections and events, of every space that this transaction of the
+    engine's own sees: the reliability invariants I3 to I6, I11 and I15. The same statements for one space and for many.
+
+    `silent_seconds`: a worker not heard of for so long is gone; `waiting_seconds`: so long a job that is due may wait.
+    """
+    queue = await tx.first(
+        "queue_faults", QueueFaults, silent_seconds=silent_seconds, waiting_seconds=waiting_seconds
+    )
+    inbox = await tx.first("inbox_faults", InboxFaults)
+    connections = await tx.first("connection_faults", ConnectionFaults)
+    events = await tx.first("event_faults", EventFaults)
+    return EngineFaults(
+        queue or QueueFaults(0, 0, 0, 0, 0),
+        inbox or InboxFaults(0, 0, 0),
+        connections or ConnectionFaults(0, 0, 0, 0, 0),
+        events or EventFaults(0, 0, 0),
     )

@@ -36,17 +36,18 @@ class Work(msgspec.Struct, frozen=True):
     args: Mapping[str, str] = {}
     lock: str | None = None
     queueing_lock: str | None = None
-    at: datetime | None = None
+    seconds: float = 0
+    """No earlier than in so many. The database's clock counts."""
 
 
 class SyncWork(msgspec.Struct, frozen=True):
-    """A sync of a connection, no earlier than `at` and than its provider allowed."""
+    """A sync of a connection, no earlier than in so many `seconds` and than its provider allowed."""
 
     space_id: UUID
     connection_id: UUID
     cause: str
     priority: int
-    at: datetime | None = None
+    seconds: float = 0
 
 
 class Cadence(msgspec.Struct, frozen=True):
@@ -98,10 +99,6 @@ class DeadJob(msgspec.Struct, frozen=True):
     died_at: datetime | None
 
 
-class _Failures(msgspec.Struct, frozen=True):
-    failures: int
-
-
 async def enqueue(tx: Transaction, work: Iterable[Work]) -> None:
     """Queue jobs, in the caller's transaction; each `queueing_lock` at most once among them. Announce them after it."""
     rows = [msgspec.to_builtins(each) for each in work]
@@ -138,26 +135,30 @@ async def settle_schedule(
     connection_id: UUID,
     *,
     good: bool,
+    failed: bool,
     polled: bool,
     due_in: timedelta,
-    held_until: datetime | None,
+    held_for: timedelta | None,
     backfilling: bool,
-) -> int:
-    """After a run: due again `due_in` from now, no earlier than `held_until`; not at all unless `polled`.
-
-    Returns how many runs in a row have failed.
-    """
-    row = await tx.first(
+) -> None:
+    """After a run: due again `due_in` from now; not at all unless `polled`. `held_for`: its provider wants to be left
+    alone for so long."""
+    await tx.run(
         "settle_schedule",
-        _Failures,
         space_id=space_id,
         connection_id=connection_id,
         good=good,
+        failed=failed,
         polled=polled,
         due_seconds=due_in.total_seconds(),
-        held_until=held_until,
+        held_seconds=None if held_for is None else held_for.total_seconds(),
         backfilling=backfilling,
     )
+
+
+async def failures_of(tx: Transaction, space_id: UUID, connection_id: UUID) -> int:
+    """How many runs of a connection have failed in a row; 0 for one that is not watched."""
+    row = await tx.first("schedule_of", Schedule, space_id=space_id, connection_id=connection_id)
     return row.failures if row else 0
 
 

@@ -243,6 +243,5 @@ async def replace_proofs(
     tx: Transaction, space_id: UUID, account_ids: Sequence[UUID], rows: Iterable[ProofRow]
 ) -> None:
     """Keep these verdicts on these accounts, in place of all before."""
-    await tx.run("clear_proofs", space_id=space_id, accounts=account_ids)
     verdicts = json_rows([msgspec.structs.asdict(row) for row in rows])
-    await tx.run("insert_proofs", space_id=space_id, rows=verdicts)
+    await tx.run("replace_proofs", space_id=space_id, accounts=account_ids, rows=verdicts)

@@ -5,7 +5,7 @@ the latest versions of its chains, written by set statements (DESIGN §6). Apply
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -19,11 +19,13 @@ from caudal.model.changes import (
     HoldingsSeen,
     Page,
     SourceRef,
+    Status,
     TransactionGone,
     TransactionSeen,
     Unreadable,
 )
-from caudal.model.errors import ConflictError, NotFound, Revoked
+from caudal.model.errors import ConflictError, NotFound, Revoked, Superseded
+from caudal.store import events
 from caudal.store.database import Transaction, json_rows, storable
 from caudal.store.ids import new_id
 from caudal.store.incoming import copy_text, families
@@ -31,13 +33,15 @@ from caudal.store.spaces import free_name
 
 
 class PageCounts(msgspec.Struct, frozen=True):
-    """What one page did: transactions `created`, `changed`, `gone`, of `seen` told; items in `quarantined`."""
+    """What one page did: transactions `created`, `changed`, `gone`, of `seen` told; items in `quarantined`; what
+    the person chose not to see is `left_out`."""
 
     seen: int
     created: int
     changed: int
     gone: int
     quarantined: int
+    left_out: int
     accounts: frozenset[UUID]
     """The accounts the page spoke of."""
 
@@ -72,12 +76,18 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     institution: str | None
     mask: str | None
     persistent_id: str | None
+    selected: bool = True
 
 
 class _State(msgspec.Struct, frozen=True):
     state: str
-    sweep: str
-    rested_at: datetime | None
+    history_from: date | None
+
+
+class _Standing(msgspec.Struct, frozen=True):
+    value: str = ""
+    sweep: str = "none"
+    rested_at: datetime | None = None
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -108,36 +118,38 @@ class StagedPage(msgspec.Struct, frozen=True):
     page: Page
     accounts: Mapping[SourceRef, _SourceAccount]
     told: int
+    left_out: int
     families: bool
     sweep: str
     rested_at: datetime | None
 
 
-async def stage_page(tx: Transaction, target: PageTarget, page: Page) -> StagedPage:
+async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cursor) -> StagedPage:
     """The first half of writing a page: its accounts, and its transactions copied to the database.
 
-    Raises Revoked where the connection has ended; then nothing is written.
+    `after`: the cursor the page follows. Raises Revoked where the connection has ended, Superseded where another run has
+    moved the cursor; then nothing is written.
     """
     await tx.run("steer_planner")
-    held = await tx.first(
-        "lock_connection",
-        _State,
-        space_id=target.space_id,
-        connection_id=target.connection_id,
-        stream=target.stream,
-    )
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
+    held = await tx.first("lock_connection", _State, **scope)
     if held is None:
         raise NotFound(f"connection {target.connection_id} is not in this space")
     if held.state == "revoked":
         raise Revoked(f"connection {target.connection_id} was revoked; nothing more is written to it")
+    standing = await tx.first("standing_cursor", _Standing, **scope, stream=target.stream) or _Standing()
+    if standing.value != after:
+        raise Superseded(f"connection {target.connection_id}: another run has come further; this one ends")
     accounts = await _see_accounts(tx, target, page.changes)
-    told = [change for change in page.changes if isinstance(change, TransactionSeen | TransactionGone)]
+    wanted = _wanted(page.changes, accounts, held.history_from)
+    left_out, page = len(page.changes) - len(wanted), msgspec.structs.replace(page, changes=wanted)
+    told = [change for change in wanted if isinstance(change, TransactionSeen | TransactionGone)]
     kin = families(told)
     ids = {
         ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
     }
     await tx.copy("copy_incoming", copy_text(told, ids, kin))
-    return StagedPage(page, accounts, len(told), bool(kin), held.sweep, held.rested_at)
+    return StagedPage(page, accounts, len(told), left_out, bool(kin), standing.sweep, standing.rested_at)
 
 
 async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
@@ -167,16 +179,24 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
     await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     unreadable = len(page.unreadable)
-    counts = {"seen": told, "changed": restated.changed, "gone": restated.gone, "quarantined": unreadable}
+    counts = {
+        "seen": told,
+        "changed": restated.changed,
+        "gone": restated.gone,
+        "quarantined": unreadable,
+        "left_out": staged.left_out,
+    }
     done = await tx.first("count_page", _Created, **run, **counts)
     if done is None:
         raise NotFound(f"run {target.run_id} is not in this space")
+    await events.write(tx, target.space_id, target.connection_id)
     return PageCounts(
         seen=told,
         created=done.created,
         changed=restated.changed,
         gone=restated.gone,
         quarantined=unreadable,
+        left_out=staged.left_out,
         accounts=frozenset(touched),
     )
 
@@ -212,6 +232,26 @@ async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> lis
     return gone
 
 
+def _wanted(
+    changes: Sequence[Change], accounts: Mapping[SourceRef, _SourceAccount], history_from: date | None
+) -> Sequence[Change]:
+    """What of it the person wants to see: of the accounts they chose, from the day they chose. What is gone, is gone."""
+    unselected = {ref for ref, account in accounts.items() if not account.selected}
+    if not unselected and history_from is None:
+        return changes
+    first = history_from or date.min
+    return [
+        change
+        for change in changes
+        if not (isinstance(change, TransactionSeen | BalanceSeen | HoldingsSeen) and change.ref in unselected)
+        and not (
+            isinstance(change, TransactionSeen)
+            and change.booked_on < first
+            and change.status is Status.BOOKED
+        )
+    ]
+
+
 def _refs(page: Page) -> set[SourceRef]:
     return {change.ref for change in page.changes} | {window.ref for window in page.windows}
 
@@ -224,6 +264,8 @@ async def _see_accounts(
         SourceRef(account.reference): account
         for account in await tx.all("source_accounts", _SourceAccount, **scope)
     }
+    anew = any(isinstance(change, AccountSeen) and change.ref not in known for change in changes)
+    await tx.run("lock_names", space_id=target.space_id, wanted=anew)
     names = {
         row.account_id: row.name for row in await tx.all("account_names", _Account, space_id=target.space_id)
     }
@@ -250,6 +292,7 @@ async def _see_accounts(
                 institution=change.institution,
                 mask=change.mask,
                 persistent_id=change.persistent_id,
+                selected=before is None or before.selected,
             )
     seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
     rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]

@@ -108,6 +108,7 @@ async def add_connection(
     provider: str,
     reference: str,
     institution: tuple[str, str, str | None],
+    history_days: int | None = None,
 ) -> LinkedConnection:
     """A new, active connection to an institution (its provider's id, name, country), under a label of its own."""
     await tx.run("lock_connections", space_id=space_id)
@@ -131,6 +132,7 @@ async def add_connection(
         state="active",
         reference=reference,
         institution_id=kept.institution_id if kept else None,
+        history_days=history_days,
     )
     made = [row for row in await connections(tx, space_id) if row.connection_id == connection_id]
     return made[0]
@@ -145,9 +147,11 @@ def free_name(name: str, taken: Collection[str]) -> str:
     return free
 
 
-async def connections(tx: Transaction, space_id: UUID) -> list[LinkedConnection]:
-    """Every connection of the space, the oldest first."""
-    return await tx.all("list_connections", LinkedConnection, space_id=space_id)
+async def connections(
+    tx: Transaction, space_id: UUID, connection_id: UUID | None = None
+) -> list[LinkedConnection]:
+    """Every connection of the space, the oldest first; or this one."""
+    return await tx.all("list_connections", LinkedConnection, space_id=space_id, connection_id=connection_id)
 
 
 async def shown_accounts(tx: Transaction, space_id: UUID) -> list[ShownAccount]:
@@ -169,6 +173,57 @@ async def change_state(
     )
 
 
+class ChosenAccount(msgspec.Struct, frozen=True):
+    """An account of a connection; `selected`: the person wants to see it."""
+
+    reference: str
+    name: str
+    mask: str | None
+    selected: bool
+
+
+class _Selected(msgspec.Struct, frozen=True):
+    name: str
+    selected: bool
+
+
+class _History(msgspec.Struct, frozen=True):
+    days: int | None
+
+
+async def accounts_of(tx: Transaction, space_id: UUID, connection_id: UUID) -> list[ChosenAccount]:
+    """The accounts a connection shows, by name."""
+    return await tx.all("shown_accounts_of", ChosenAccount, space_id=space_id, connection_id=connection_id)
+
+
+async def select_accounts(
+    tx: Transaction, space_id: UUID, connection_id: UUID, references: Collection[str]
+) -> bool:
+    """Show these accounts of a connection and no others. Returns whether some are shown that weren't."""
+    changed = await tx.all(
+        "select_accounts",
+        _Selected,
+        space_id=space_id,
+        connection_id=connection_id,
+        references=sorted(references),
+    )
+    return any(row.selected for row in changed)
+
+
+async def set_history(tx: Transaction, space_id: UUID, connection_id: UUID, days: int | None) -> bool:
+    """Show so many days back, None: all there is. Returns whether that is further than before."""
+    row = await tx.first("set_history", _History, space_id=space_id, connection_id=connection_id, days=days)
+    if row is None:
+        raise NotFound(f"connection {connection_id} is not in this space")
+    return row.days is not None and (days is None or days > row.days)
+
+
+async def pull_anew(tx: Transaction, space_id: UUID, connection_id: UUID) -> None:
+    """Have all of a connection's streams pulled from their beginning."""
+    await tx.run("lock_connection", space_id=space_id, connection_id=connection_id)
+    await tx.run("pull_anew", space_id=space_id, connection_id=connection_id)
+
+
 async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccount | None:
     """The account with this id or name, None where there is none. Raises ConflictError where it fits several."""
     found = await tx.all("find_account", NamedAccount, space_id=space_id, text=text)
@@ -178,20 +233,35 @@ async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccou
 
 
 async def start_run(
-    tx: Transaction, space_id: UUID, connection_id: UUID, *, stream: str, subject: str
+    tx: Transaction, space_id: UUID, connection_id: UUID, *, stream: str, subject: str, cause: str
 ) -> UUID:
-    """A run of one of the connection's streams begins; `subject` says in words what it pulls."""
+    """A run of one of the connection's streams begins; `subject` says in words what it pulls, `cause` why."""
     run = await tx.first(
-        "start_run", _RunId, space_id=space_id, connection_id=connection_id, stream=stream, subject=subject
+        "start_run",
+        _RunId,
+        space_id=space_id,
+        connection_id=connection_id,
+        stream=stream,
+        subject=subject,
+        cause=cause,
     )
     if run is None:
         raise NotFound("the run just made can't be found")
     return run.run_id
 
 
-async def finish_run(tx: Transaction, space_id: UUID, run_id: UUID, outcome: str, error: str | None) -> None:
-    """A run ends: complete, partial or failed."""
-    await tx.run("finish_run", space_id=space_id, run_id=run_id, outcome=outcome, error=error)
+async def finish_run(
+    tx: Transaction, space_id: UUID, run_id: UUID, outcome: str, error: Exception | None
+) -> None:
+    """A run ends: complete, partial or failed, and by which error."""
+    await tx.run(
+        "finish_run",
+        space_id=space_id,
+        run_id=run_id,
+        outcome=outcome,
+        error=None if error is None else str(error),
+        error_class="" if error is None else type(error).__name__,
+    )
 
 
 async def read_cursor(tx: Transaction, space_id: UUID, connection_id: UUID, stream: str) -> str:

@@ -5,7 +5,9 @@ all; either way the ledger ends the same (DESIGN §2.2).
 """
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -13,10 +15,12 @@ from uuid import UUID
 import msgspec
 
 from caudal.model.changes import Cursor, Page, SourceRef
-from caudal.model.errors import CaudalError, CursorInvalid, NeedsUser, NotReady, Revoked, Unavailable
+from caudal.model.errors import CaudalError, CursorInvalid, Interrupted, NotReady, StoreError, Unavailable
 from caudal.settings import RunBounds
-from caudal.store import ledger, spaces
+from caudal.store import events, jobs, ledger, spaces
 from caudal.store.database import Store
+from caudal.store.events import Told
+from caudal.store.jobs import SyncWork
 from caudal.store.pages import (
     PageCounts,
     PageTarget,
@@ -27,6 +31,7 @@ from caudal.store.pages import (
     stage_page,
 )
 from caudal.sync.proving import conclude_proofs
+from caudal.sync.rules import after
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -38,10 +43,14 @@ class Job(msgspec.Struct, frozen=True):
     subject: str = ""
     routes: Mapping[SourceRef, Route] = {}
     bounds: RunBounds = RunBounds()
+    cause: str = "manual"
+    pace: timedelta = timedelta(hours=1)
 
 
 class Report(msgspec.Struct):
-    """What a run did. `again_after`: the source is still preparing the rest; it has it no earlier than that."""
+    """What a run did. `again_after`: the source is still preparing the rest; it has it no earlier than that.
+    `unfinished`: the run stopped by its own bounds, and pages are left.
+    """
 
     run_id: UUID
     pages: int = 0
@@ -50,7 +59,9 @@ class Report(msgspec.Struct):
     changed: int = 0
     gone: int = 0
     quarantined: int = 0
+    left_out: int = 0
     restarts: int = 0
+    unfinished: bool = False
     again_after: timedelta | None = None
     accounts: set[UUID] = msgspec.field(default_factory=set)
 
@@ -67,6 +78,7 @@ class Report(msgspec.Struct):
         self.changed += page.changed
         self.gone += page.gone
         self.quarantined += page.quarantined
+        self.left_out += page.left_out
         self.accounts |= page.accounts
 
 
@@ -82,23 +94,31 @@ async def run(
     """Pull `job`'s stream from where it stands to its end; conclude the proof of every account it told of.
 
     Raises what the provider raised, after writing down how the run ended and what that makes of the connection;
-    pages committed before stay. NotReady is no failure: the report says when to come again.
+    pages committed before stay. NotReady is no failure: the report says when to come again. What is to follow is
+    queued in the transaction that writes down how the run ended.
     """
     async with store.transaction(job.space_id) as tx:
         cursor = Cursor(await spaces.read_cursor(tx, job.space_id, job.connection_id, job.stream))
         run_id = await spaces.start_run(
-            tx, job.space_id, job.connection_id, stream=job.stream, subject=job.subject
+            tx, job.space_id, job.connection_id, stream=job.stream, subject=job.subject, cause=job.cause
         )
     report = Report(run_id)
     target = PageTarget(job.space_id, job.connection_id, run_id, job.stream, job.subject, job.routes)
     try:
         await _Puller(store, target, pull, report, progress).through(cursor, job.bounds)
+    except asyncio.CancelledError:
+        stopped = Interrupted("stopped before its end")
+        with suppress(StoreError):
+            await asyncio.shield(_finish(store, job, report, "partial", stopped))
+        raise
     except NotReady as unready:
         report.again_after = unready.retry_after
+        await _finish(store, job, report, "complete", unready)
+        return report
     except CaudalError as error:
         await _finish(store, job, report, "partial" if report.pages else "failed", error)
         raise
-    await _finish(store, job, report, "complete", None)
+    await _finish(store, job, report, "partial" if report.unfinished else "complete", None)
     return report
 
 
@@ -118,24 +138,27 @@ class _Puller(msgspec.Struct):
     look_at: int = _LOOK_FIRST
 
     async def through(self, cursor: Cursor, bounds: RunBounds) -> None:
-        """Pull to the end, and anew from wherever the source calls back to."""
+        """Pull to the end, or as far as the bounds let us, and anew from wherever the source calls back to."""
         while True:
             try:
-                await self._once(self.pull(cursor))
+                await self._once(cursor, bounds.pages_max)
             except CursorInvalid as invalid:
                 cursor = await self._called_back(invalid, bounds)
             else:
                 return
 
-    async def _once(self, pages: AsyncIterator[Page]) -> None:
-        source = _Source(pages)
+    async def _once(self, cursor: Cursor, pages_max: int) -> None:
+        source = _Source(self.pull(cursor))
         try:
             source.ask()
             while (page := await source.answer()) is not None:
+                self.report.unfinished = page.more and self.report.pages + 1 >= pages_max
                 async with self.store.transaction(self.target.space_id) as tx:
-                    staged = await stage_page(tx, self.target, page)
-                    source.ask()  # for the next page, while the database is at work on this one
+                    staged = await stage_page(tx, self.target, page, cursor)
+                    if not self.report.unfinished:
+                        source.ask()  # for the next page, while the database is at work on this one
                     counts = await settle_page(tx, self.target, staged)
+                cursor = page.next
                 self.report.add(counts)
                 self.progress(self.report)
                 if self.report.created >= self.look_at:
@@ -185,26 +208,46 @@ class _Source:
             await self._pages.aclose()
 
 
-_STATES: Final[tuple[tuple[type[CaudalError], str], ...]] = (
-    (NeedsUser, "needs_user"),
-    (Revoked, "revoked"),
-    (Unavailable, "degraded"),
-)
-"""What an error makes of its connection (DESIGN §5); any other leaves it as it was."""
-
-
 async def _finish(store: Store, job: Job, report: Report, outcome: str, error: CaudalError | None) -> None:
-    """Write down how the run ended, what that makes of the connection, and what the told balances now say."""
-    state = next((state for kind, state in _STATES if isinstance(error, kind)), None)
-    if error is None:
-        state = "active"
-    reason, action = (
-        (error.reason, error.action) if isinstance(error, NeedsUser) else (str(error) if error else "", "")
-    )
+    """Write down how the run ended, what that makes of the connection, when it comes again, and what the told balances
+    now say."""
+    scope = (job.space_id, job.connection_id)
     async with store.transaction(job.space_id) as tx:
-        await conclude_proofs(tx, job.space_id, await ledger.proofs_due(tx, job.space_id, job.connection_id))
-        await spaces.finish_run(tx, job.space_id, report.run_id, outcome, str(error) if error else None)
-        if state is not None:
-            await spaces.change_state(
-                tx, job.space_id, job.connection_id, state, reason=reason, action=action
+        await conclude_proofs(tx, job.space_id, await ledger.proofs_due(tx, *scope))
+        told = None if isinstance(error, NotReady) else error
+        await spaces.finish_run(tx, job.space_id, report.run_id, outcome, told)
+        then = after(
+            error,
+            unfinished=report.unfinished,
+            failures=await jobs.failures_of(tx, *scope),
+            pace=job.pace,
+            bounds=job.bounds,
+            chance=_CHANCE,
+        )
+        if then.state is not None:
+            await spaces.change_state(tx, *scope, then.state, reason=then.reason, action=then.action)
+        await jobs.settle_schedule(
+            tx,
+            *scope,
+            good=then.good,
+            failed=then.failed,
+            polled=then.polled,
+            due_in=then.due_in,
+            held_for=then.held_for,
+            backfilling=then.backfilling,
+        )
+        if then.again_in is not None:
+            cause = "backfill" if then.backfilling else job.cause
+            await jobs.enqueue_syncs(
+                tx, [SyncWork(*scope, cause, then.priority, then.again_in.total_seconds())]
             )
+        await events.write(tx, *scope, [_finished(job, report, outcome, error)])
+
+
+def _finished(job: Job, report: Report, outcome: str, error: CaudalError | None) -> Told:
+    counts = {name: getattr(report, name) for name in ("seen", "created", "changed", "gone", "quarantined")}
+    what = {"run": str(report.run_id), "outcome": outcome, "cause": job.cause, **counts}
+    return Told("run.finished", {**what, "error": type(error).__name__ if error else None})
+
+
+_CHANCE: Final = random.Random()  # noqa: S311  # spreads work over time, guards nothing

@@ -27,6 +27,7 @@ import msgspec
 
 from caudal import __version__
 from caudal.model.errors import ConfigError, RateLimited, Refused
+from caudal.observe.redaction import redact
 from caudal.providers.http.address import checked, unfit_header
 from caudal.providers.http.bounds import HttpBounds, seconds
 from caudal.providers.http.breaker import Breakers
@@ -48,7 +49,6 @@ from caudal.providers.http.messages import (
     by_status,
 )
 from caudal.providers.http.reading import ACCEPT_ENCODING, read_body, retry_after
-from caudal.providers.http.redaction import redact
 
 _LOG: Final = logging.getLogger("caudal.providers.http")
 _TALKATIVE: Final = ("httpx", "httpcore")
@@ -71,6 +71,7 @@ class _Attempt(msgspec.Struct, frozen=True):
 
     end: Answer | Failure
     verdict: Verdict | None
+    outcome: Outcome
 
     @property
     def sent(self) -> bool:
@@ -157,43 +158,50 @@ class ProviderHttp:
         return attempt.end
 
     async def _attempt(self, call: Call, number: int, deadline: timedelta) -> _Attempt:
+        """One request, one answer or failure; the circuits learn of it, then the onlookers."""
         with self._breakers.admit(call.institution) as permit:
             await self._wait_for_turn(call, deadline)
-            attempt = await self._exchange(call, number, deadline)
+            started = self._clock.monotonic()
+            try:
+                attempt = await self._exchange(call, started, deadline)
+            except asyncio.CancelledError:
+                self._tell(call, number, started, Outcome.CANCELLED)
+                raise
             if attempt.verdict is not None:
                 permit.settle(attempt.verdict)
+            request_id = self._name_of(attempt.end) if isinstance(attempt.end, Answer) else None
+            self._tell(
+                call, number, started, attempt.outcome, status=attempt.end.status, request_id=request_id
+            )
         return attempt
 
     async def _wait_for_turn(self, call: Call, deadline: timedelta) -> None:
-        wait_max = min(seconds(self._bounds.budget_seconds_max), deadline - self._clock.monotonic())
-        wait = await self._budgets.book(call.operation, call.item, wait_max)
-        if wait > wait_max:
-            why = f"the provider's limits leave no turn for another {_in_seconds(wait)} s"
-            raise RateLimited(f"{self._where(call)}: {why}", retry_after=wait)
-        if wait:
+        """Return when it is this call's turn. Others may be told to stay away while it is waited for: then not yet."""
+        while True:
+            wait_max = min(seconds(self._bounds.budget_seconds_max), deadline - self._clock.monotonic())
+            wait = await self._budgets.book(call.operation, call.item, wait_max)
+            if wait > wait_max:
+                why = f"the provider's limits leave no turn for another {_in_seconds(wait)} s"
+                raise RateLimited(f"{self._where(call)}: {why}", retry_after=wait)
+            if not wait:
+                return
             await self._clock.sleep(wait)
+            if not await self._budgets.held(call.operation, call.item):
+                return
 
-    async def _exchange(self, call: Call, number: int, deadline: timedelta) -> _Attempt:
-        """One request, one answer or failure; the onlookers are told."""
-        started = self._clock.monotonic()
+    async def _exchange(self, call: Call, started: timedelta, deadline: timedelta) -> _Attempt:
         given = max(deadline - started, timedelta(0))
         try:
             async with asyncio.timeout(given.total_seconds()):
                 end = await self._ask(call, started)
-        except asyncio.CancelledError:
-            self._tell(call, number, started, Outcome.CANCELLED)
-            raise
         except TimeoutError:
             end = out_of_time(given, self._where(call), self._bounds)
         except FAILURES as error:
             end = failure_of(error, self._where(call), self._bounds)
         if isinstance(end, Failure):
-            self._tell(call, number, started, end.outcome, status=end.status)
-            return _Attempt(end, end.verdict)
+            return _Attempt(end, end.verdict, end.outcome)
         verdict = self._judge(end)
-        outcome = _OUTCOMES[type(verdict)]
-        self._tell(call, number, started, outcome, status=end.status, request_id=self._name_of(end))
-        return _Attempt(end, verdict)
+        return _Attempt(end, verdict, _OUTCOMES[type(verdict)])
 
     async def _ask(self, call: Call, started: timedelta) -> Answer | Failure:
         request = self._client.build_request(
@@ -268,8 +276,21 @@ class ProviderHttp:
         request_id: str | None = None,
     ) -> None:
         ms = self._ms_since(started)
-        exchange = Exchange(self.name, call.operation, outcome, status, ms, number, request_id)
-        _LOG.debug("%s %s: %s, status %s, %d ms, attempt %d, request %s", *msgspec.structs.astuple(exchange))
+        exchange = Exchange(
+            self.name,
+            call.operation,
+            outcome,
+            status,
+            ms,
+            number,
+            request_id,
+            institution=call.institution,
+            circuit_open=self._breakers.why_not(None) is not None,
+        )
+        _LOG.debug(
+            "%s %s: %s, status %s, %d ms, attempt %d, request %s",
+            *(self.name, call.operation, outcome, status, ms, number, request_id),
+        )
         if self._observer is not None:
             self._observer(exchange)
 

@@ -140,6 +140,10 @@ class Exchange(msgspec.Struct, frozen=True):
     attempt: int
     request_id: str | None
     """The provider's name for this exchange: what its support asks for."""
+    institution: str | None = None
+    """The bank behind the call, by the provider's id of it."""
+    circuit_open: bool = False
+    """Whether, after it, the provider as a whole is left alone for a while."""
 
 
 Observer = Callable[[Exchange], None]

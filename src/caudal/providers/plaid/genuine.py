@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from msgspec import Meta
 
-from caudal.model.errors import NotGenuine, ProviderError
+from caudal.model.errors import NotGenuine, ProviderError, Unavailable
 from caudal.providers.base import Delivery
 from caudal.providers.http import Clock
 from caudal.providers.plaid.client import PlaidClient
@@ -43,9 +43,12 @@ UNKNOWN_FOR: Final = timedelta(minutes=10)
 """How long a key id that Plaid doesn't know is not asked for again."""
 FETCH_PAUSE: Final = timedelta(minutes=1)
 """Between two fetches: anybody can name key ids, and must not make us ask Plaid for each."""
+FETCH_SECONDS_MAX: Final = 4
+"""Plaid waits 10 s for an answer (Plaid docs, Webhooks); better it hears in time that it should come again."""
 
 _ALGORITHM: Final = "ES256"
-_JWT: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_ES256: Final = jws.JWSRegistry.algorithms[_ALGORITHM]
+_JWT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,27 +74,32 @@ class Keys(Protocol):
         ...
 
 
-async def check(delivery: Delivery, keys: Keys) -> None:
-    """Raises NotGenuine unless Plaid signed this very body within the last five minutes."""
-    if not await _is_genuine(delivery, keys):
-        raise NotGenuine("plaid: a webhook that Plaid didn't sign, or not this body, or not now")
+async def checked(delivery: Delivery, keys: Keys) -> str:
+    """The key of the delivery's event. Raises NotGenuine unless Plaid signed this very body within the last five
+    minutes.
 
-
-async def _is_genuine(delivery: Delivery, keys: Keys) -> bool:
-    token = delivery.headers.get(HEADER, "")
-    if len(delivery.body) > BODY_BYTES_MAX or len(token) > TOKEN_CHARS_MAX:
-        return False
-    kid = _key_id(token)
-    if kid is None:
-        return False
-    key = await keys.find(kid, delivery.received_at)
+    Plaid's events have no id. What is signed (body and second) names them: a token that comes twice, repeated on its
+    way or replayed by somebody, is one event, whatever is done to its signature. A retry that Plaid signs anew is
+    another, for so is the same news an hour later, and to lose that would cost more than to fetch once in vain.
+    """
+    key = await _event_key(delivery, keys)
     if key is None:
-        return False
-    claims = _claims(token, key)
-    if claims is None:
-        return False
-    same = hmac.compare_digest(claims.request_body_sha256.encode(), body_hash(delivery.body).encode())
-    return same and _is_timely(claims.iat, delivery.received_at)
+        raise NotGenuine("plaid: a webhook that Plaid didn't sign, or not this body, or not now")
+    return key
+
+
+async def _event_key(delivery: Delivery, keys: Keys) -> str | None:
+    header = delivery.headers.get(HEADER, "")
+    if len(delivery.body) > BODY_BYTES_MAX or len(header) > TOKEN_CHARS_MAX:
+        return None
+    token = _token(header)
+    # What costs nothing goes first: a key is asked for only by who at least names this body and this time.
+    if token is None or not token.is_of(delivery):
+        return None
+    key = await keys.find(token.kid, delivery.received_at)
+    if key is None or not _ES256.verify(token.signed, token.signature, key):
+        return None
+    return sha256(token.signed).hexdigest()
 
 
 def body_hash(body: bytes) -> str:
@@ -99,25 +107,39 @@ def body_hash(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-def _key_id(token: str) -> str | None:
-    """The key a token names, if it is one of Plaid's form: ES256 and nothing else."""
-    form = _JWT.fullmatch(token)
+class _Token(msgspec.Struct, frozen=True):
+    """What a token says of itself, nothing of it shown yet. `signed`: the bytes that the signature is over."""
+
+    kid: str
+    claims: _Claims
+    signed: bytes
+    signature: bytes
+
+    def is_of(self, delivery: Delivery) -> bool:
+        """Whether it speaks of this body, about now."""
+        told = self.claims.request_body_sha256.encode()
+        same = hmac.compare_digest(told, body_hash(delivery.body).encode())
+        return same and _is_timely(self.claims.iat, delivery.received_at)
+
+
+def _token(text: str) -> _Token | None:
+    """The token, if it is of Plaid's form: ES256 and nothing else."""
+    form = _JWT.fullmatch(text)
     if form is None:
         return None
-    head = form[1]
     try:
-        header = _HEADER.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        header = _HEADER.decode(_base64(form[1]))
+        claims = _CLAIMS.decode(_base64(form[2]))
+        signature = _base64(form[3])
     except (ValueError, msgspec.DecodeError):
         return None
-    return header.kid if header.alg == _ALGORITHM else None
-
-
-def _claims(token: str, key: ECKey) -> _Claims | None:
-    """What the token claims, if `key` signed it."""
-    try:
-        return _CLAIMS.decode(jws.deserialize_compact(token, key, algorithms=[_ALGORITHM]).payload)
-    except (JoseError, ValueError, msgspec.DecodeError):
+    if header.alg != _ALGORITHM:
         return None
+    return _Token(header.kid, claims, f"{form[1]}.{form[2]}".encode(), signature)
+
+
+def _base64(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _is_timely(issued_at: int, received_at: datetime) -> bool:
@@ -132,7 +154,7 @@ class _Cached(msgspec.Struct, frozen=True):
 
 
 class KeyCache:
-    """Plaid's keys by their ids. One fetch at a time, and at most one a minute in all."""
+    """Plaid's keys by their ids. At most one fetch a minute in all; it is waited for by those alone who need that key."""
 
     def __init__(self, client: PlaidClient, clock: Clock) -> None:
         self._client = client
@@ -140,23 +162,37 @@ class KeyCache:
         self._known: OrderedDict[str, _Cached] = OrderedDict()
         self._unknown: OrderedDict[str, timedelta] = OrderedDict()
         self._next_fetch: timedelta | None = None
-        self._fetching = asyncio.Lock()
+        self._fetching: dict[str, asyncio.Task[None]] = {}
 
     async def find(self, kid: str, now: datetime) -> ECKey | None:
         """The key, None where Plaid has none of that id, it has expired, or it is too early to ask again.
 
         Raises the ProviderError family where Plaid can't be asked now and the key isn't known from before.
         """
-        if self._is_wanted(kid):
-            async with self._fetching:
-                # Whoever held the lock before us may have fetched it.
-                if self._is_wanted(kid) and self._may_fetch():
-                    await self._fetch(kid)
+        if self._is_wanted(kid) and (fetch := self._fetch_of(kid)) is not None:
+            await asyncio.shield(fetch)  # others wait for it too
         cached = self._known.get(kid)
         if cached is None or (cached.expired_at is not None and cached.expired_at <= now.timestamp()):
             return None
         self._known.move_to_end(kid)
         return cached.key
+
+    def _fetch_of(self, kid: str) -> asyncio.Task[None] | None:
+        """The fetch to wait for: one that starts now; of a key that isn't known one that is under way. None where it is
+        another's turn."""
+        under_way = self._fetching.get(kid)
+        if under_way is not None:
+            return None if kid in self._known else under_way
+        if not self._may_fetch():
+            return None
+        fetch = self._fetching[kid] = asyncio.create_task(self._fetch(kid))
+        fetch.add_done_callback(lambda done: self._fetched(kid, done))
+        return fetch
+
+    def _fetched(self, kid: str, fetch: asyncio.Task[None]) -> None:
+        del self._fetching[kid]
+        if not fetch.cancelled():
+            fetch.exception()  # told to whoever waited; nobody may have
 
     def _is_wanted(self, kid: str) -> bool:
         """Whether Plaid is to be asked."""
@@ -173,16 +209,20 @@ class KeyCache:
     async def _fetch(self, kid: str) -> None:
         self._next_fetch = self._clock.monotonic() + FETCH_PAUSE
         try:
-            answer = await self._client.ask("webhook_verification_key/get", {"key_id": kid}, _KEY)
+            async with asyncio.timeout(FETCH_SECONDS_MAX):
+                answer = await self._client.ask("webhook_verification_key/get", {"key_id": kid}, _KEY)
             if isinstance(answer, Refusal):
                 if answer.error.error_code != _NO_SUCH_KEY:
                     raise error_for(answer)
                 self._note_unknown(kid)
                 return
             self._note(kid, answer.key)
-        except ProviderError:
-            if kid not in self._known:  # one fetched a day ago does until Plaid can be asked again
-                raise
+        except (ProviderError, TimeoutError) as error:
+            if kid in self._known:  # one fetched a day ago does until Plaid can be asked again
+                return
+            if isinstance(error, TimeoutError):
+                raise Unavailable(f"plaid: no key to a webhook within {FETCH_SECONDS_MAX} s") from None
+            raise
 
     def _note(self, kid: str, key: VerificationKey) -> None:
         try:

@@ -13,7 +13,7 @@ from caudal.providers.plaid import pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
 from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.errors import OVER, PRODUCT_OFF, Refusal, error_for
-from caudal.providers.plaid.genuine import KeyCache, check
+from caudal.providers.plaid.genuine import KeyCache, checked
 from caudal.providers.plaid.link import Linking
 from caudal.providers.plaid.webhooks import signals
 
@@ -110,8 +110,11 @@ class PlaidProvider:
         if isinstance(answer, Refusal) and answer.error.error_code not in OVER:
             raise error_for(answer)
 
-    async def read_webhook(self, delivery: Delivery) -> list[Signal]:
-        """What a webhook says, once it is shown to be Plaid's. Raises NotGenuine, and where the key it names can't be
-        fetched now the error of that: it will be delivered again."""
-        await check(delivery, self._keys)
-        return signals(delivery.body)
+    async def verify_webhook(self, delivery: Delivery) -> str:
+        """The key of a webhook's event, once it is shown to be Plaid's. Raises NotGenuine, and where the key it names
+        can't be fetched now the error of that: it will be delivered again."""
+        return await checked(delivery, self._keys)
+
+    def signals_of(self, body: bytes) -> list[Signal]:
+        """What a genuine webhook says."""
+        return signals(body)

@@ -93,6 +93,14 @@ class Server:
         finally:
             share.release()
 
+    def revive(self) -> None:
+        """Bring the server back if it has died; for whoever is inside the block. Raises ConfigError where it can't be."""
+        if self._ping() is Ping.OK:
+            return
+        deadline = time.monotonic() + self._start_seconds_max
+        with exclusive(self._folder.open_start_lock(self._identity), deadline=deadline):
+            self._bring_up(deadline)
+
     def _stop_after_the_last(self, share: Share) -> None:
         if not share.is_the_last():
             return

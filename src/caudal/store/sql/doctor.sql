@@ -105,3 +105,91 @@ select line from (
     from pg_proc where pronamespace = to_regnamespace('caudal')
 ) described
 order by thing, part, place, line
+
+-- name: queue_faults
+-- Jobs: those at a worker that has been silent twice as long as any may be (I15), those that are due and nobody takes
+-- although workers are there, those that failed for good, and how many workers are there.
+select
+    (select count(*) from caudal_jobs.procrastinate_jobs j
+        left join caudal_jobs.procrastinate_workers w on w.id = j.worker_id
+        where j.status = 'doing'
+            and (w.id is null or w.last_heartbeat < now() - make_interval(secs => 2 * %(silent_seconds)s))) as stalled,
+    (select count(*) from caudal_jobs.procrastinate_jobs j
+        where j.status = 'todo' and j.scheduled_at < now() - make_interval(secs => %(waiting_seconds)s)) as overdue,
+    (select count(*) from caudal_jobs.procrastinate_jobs j where j.status = 'todo') as waiting,
+    (select count(*) from caudal_jobs.procrastinate_jobs j where j.status = 'failed') as dead,
+    (select count(*) from caudal_jobs.procrastinate_workers w
+        where w.last_heartbeat >= now() - make_interval(secs => %(silent_seconds)s)) as workers
+
+-- name: inbox_faults
+-- Webhooks that were answered 200 and end as neither done nor dead, for no job is queued that would work them off (I4); and
+-- those that are dead and wait for a person (I5).
+select
+    count(*) filter (where i.state = 'new' and not exists (
+        select from caudal_jobs.procrastinate_jobs j
+        where j.queue_name = 'inbox' and j.status in ('todo', 'doing'))) as forgotten,
+    count(*) filter (where i.state = 'new') as waiting,
+    count(*) filter (where i.state = 'dead') as dead
+from caudal.inbox i
+where i.state in ('new', 'dead')
+
+-- name: connection_faults
+-- Connections that are live and not watched, or ended and watched still; runs of workers that are neither at work nor
+-- queued; cursors that moved while no run was (I6); what was written of connections after they ended, in the order of
+-- commits (I11).
+select
+    (select count(*) from caudal.connection c
+        where c.reference is not null and c.state <> 'revoked' and not exists (
+            select from caudal.schedule s
+            where s.space_id = c.space_id and s.connection_id = c.connection_id)) as unwatched,
+    (select count(*) from caudal.schedule s
+        join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+        where c.state = 'revoked') as watched_after_end,
+    (select count(*) from caudal.run r
+        join caudal.schedule s on s.space_id = r.space_id and s.connection_id = r.connection_id
+        where r.outcome = 'running' and r.cause in ('webhook', 'schedule', 'backfill') and not exists (
+            select from caudal_jobs.procrastinate_jobs j
+            where j.status in ('todo', 'doing') and j.lock = 'connection:' || r.connection_id)) as abandoned_runs,
+    (select count(*) from caudal.cursor k
+        where not exists (
+            select from caudal.run r
+            where r.space_id = k.space_id and r.connection_id = k.connection_id and r.stream = k.stream
+                and k.updated_at between r.started_at and coalesce(r.finished_at, 'infinity'))) as strayed_cursors,
+    (select count(*) from (
+            select e.space_id, e.connection_id, max(e.seq) as seq
+            from caudal.event e
+            where e.kind = 'connection.state' and e.data ->> 'state' = 'revoked'
+            group by e.space_id, e.connection_id
+        ) ended
+        join caudal.event later on later.space_id = ended.space_id and later.connection_id = ended.connection_id
+            and later.seq > ended.seq
+        where later.kind like 'transactions.%%' or later.kind = 'balance.updated') as late_writes
+
+-- name: event_faults
+-- Spaces whose events have gaps or don't end where the space says; transactions that came about and were never told, of
+-- those since the space tells of them; accounts that don't add up, which was told last to be mended, or never told (I3).
+with counted as (
+    select s.space_id, s.last_event, count(e.seq) as events, coalesce(max(e.seq), 0) as last, min(e.at) as first_at
+    from caudal.space s
+    left join caudal.event e on e.space_id = s.space_id
+    group by s.space_id, s.last_event
+), told as materialized (
+    select e.space_id, each.id::uuid as transaction_id
+    from caudal.event e
+    cross join lateral jsonb_array_elements_text(e.data -> 'ids') each (id)
+    where e.kind in ('transactions.created', 'transactions.updated', 'transactions.settled')
+)
+select
+    (select count(*) from counted where last_event <> last or events <> last) as gaps,
+    (select count(*) from caudal.transaction t
+        join counted on counted.space_id = t.space_id and t.created_at >= counted.first_at
+        left join told on told.space_id = t.space_id and told.transaction_id = t.transaction_id
+        where told.transaction_id is null and t.gone_at is null) as untold,
+    (select count(*) from caudal.proof p
+        join caudal.account a on a.space_id = p.space_id and a.account_id = p.account_id
+        join counted on counted.space_id = p.space_id and a.created_at >= counted.first_at
+        where p.verdict = 'off' and 'proof.broken' is distinct from (
+            select e.kind from caudal.event e
+            where e.space_id = p.space_id and e.account_id = p.account_id
+                and e.kind in ('proof.broken', 'proof.mended') and e.data ->> 'currency' = p.currency
+            order by e.seq desc limit 1)) as unraised

@@ -3,9 +3,9 @@
 -- more urgent.
 insert into caudal_jobs.procrastinate_jobs as queued
     (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
-select queue, task, priority, lock, queueing_lock, args, coalesce(at, now())
+select queue, task, priority, lock, queueing_lock, args, now() + make_interval(secs => seconds)
 from jsonb_to_recordset(%(rows)s) as row (queue text, task text, priority integer, lock text, queueing_lock text,
-    args jsonb, at timestamptz)
+    args jsonb, seconds float8)
 on conflict (queueing_lock) where status = 'todo' do update set
     priority = greatest(queued.priority, excluded.priority),
     scheduled_at = least(queued.scheduled_at, excluded.scheduled_at)
@@ -16,9 +16,9 @@ insert into caudal_jobs.procrastinate_jobs as queued
     (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
 select 'sync', 'sync', row.priority, 'connection:' || s.connection_id, 'sync:' || s.connection_id,
     jsonb_build_object('space', s.space_id, 'connection', s.connection_id, 'cause', row.cause),
-    greatest(coalesce(row.at, now()), s.held_until)
+    greatest(now() + make_interval(secs => row.seconds), s.held_until)
 from jsonb_to_recordset(%(rows)s) as row (space_id uuid, connection_id uuid, cause text, priority integer,
-    at timestamptz)
+    seconds float8)
 join caudal.schedule s on s.space_id = row.space_id and s.connection_id = row.connection_id
 on conflict (queueing_lock) where status = 'todo' do update set
     priority = greatest(queued.priority, excluded.priority),
@@ -106,7 +106,8 @@ order by j.queue_name
 -- name: enqueue_due
 -- The scheduler's tick: connections that are due are queued and become due again later. Several schedulers share the work:
 -- what one has locked the others pass over. `cadences`: provider → seconds between two pulls, and how many unattended
--- pulls a day its banks bear (null: as many as one likes); '' stands for every other provider.
+-- pulls a day its banks bear (null: as many as one likes); '' stands for every other provider. `limit`: how many wait in
+-- the queue at most: what is due can wait in the schedule, where it costs nothing.
 with cadence as (
     select provider, every_seconds, unattended_max
     from jsonb_to_recordset(%(cadences)s) as row (provider text, every_seconds integer, unattended_max integer)
@@ -119,7 +120,8 @@ with cadence as (
     ) c
     where s.due_at <= now()
     order by s.due_at
-    limit %(limit)s
+    limit greatest(0, %(limit)s - (
+        select count(*) from caudal_jobs.procrastinate_jobs where status = 'todo' and scheduled_at <= now()))
     for update of s skip locked
 ), moved as (
     update caudal.schedule s set
@@ -145,12 +147,12 @@ on conflict (queueing_lock) where status = 'todo' do nothing
 -- name: settle_schedule
 -- After a run: when the connection is due next, and how it did.
 update caudal.schedule set
-    due_at = case when %(polled)s then greatest(now() + make_interval(secs => %(due_seconds)s), %(held_until)s) end,
-    held_until = %(held_until)s, backfilling = %(backfilling)s,
-    failures = case when %(good)s then 0 else failures + 1 end,
+    due_at = case when %(polled)s then
+        now() + make_interval(secs => greatest(%(due_seconds)s::float8, %(held_seconds)s::float8)) end,
+    held_until = now() + make_interval(secs => %(held_seconds)s::float8), backfilling = %(backfilling)s,
+    failures = case when %(good)s then 0 when %(failed)s then failures + 1 else failures end,
     last_good_at = case when %(good)s then now() else last_good_at end
 where space_id = %(space_id)s and connection_id = %(connection_id)s
-returning failures
 
 -- name: schedule_of
 -- How a connection's schedule stands.

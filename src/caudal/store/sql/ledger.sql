@@ -118,20 +118,33 @@ join caudal.account a on a.space_id = s.space_id and a.account_id = s.account_id
 where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s and a.proof_due
 order by s.account_id
 
--- name: clear_proofs
--- Verdicts about to be drawn anew.
+-- name: replace_proofs
+-- The verdicts on these accounts, as they now stand. A proof that breaks, or breaks otherwise, and one that is whole again,
+-- is an event.
 with settled as (
     update caudal.account set proof_due = false
     where space_id = %(space_id)s and account_id = any (%(accounts)s)
+), given as (
+    select * from jsonb_to_recordset(%(rows)s) as row (account_id uuid, currency text, verdict text, proven_to date,
+        off_by numeric, off_since date)
+), without as (
+    delete from caudal.proof p
+    where p.space_id = %(space_id)s and p.account_id = any (%(accounts)s) and not exists (
+        select from given where given.account_id = p.account_id and given.currency = p.currency)
+), written as (
+    insert into caudal.proof (space_id, account_id, currency, verdict, proven_to, off_by, off_since)
+    select %(space_id)s, account_id, currency, verdict, proven_to, off_by, off_since from given
+    on conflict on constraint proof_pk do update set
+        verdict = excluded.verdict, proven_to = excluded.proven_to, off_by = excluded.off_by,
+        off_since = excluded.off_since, checked_at = now()
+    returning account_id, currency, new.verdict, new.proven_to, new.off_by, new.off_since, old.verdict as before,
+        old.off_by as off_before
 )
-delete from caudal.proof where space_id = %(space_id)s and account_id = any (%(accounts)s)
-
--- name: insert_proofs
--- The verdicts, as they now stand.
-insert into caudal.proof (space_id, account_id, currency, verdict, proven_to, off_by, off_since)
-select %(space_id)s, account_id, currency, verdict, proven_to, off_by, off_since
-from jsonb_to_recordset(%(rows)s) as row (account_id uuid, currency text, verdict text, proven_to date,
-    off_by numeric, off_since date)
+insert into happened (kind, account_id, data)
+select case verdict when 'off' then 'proof.broken' else 'proof.mended' end, account_id,
+    jsonb_build_object('currency', currency, 'proven_to', proven_to, 'off_by', off_by::text, 'off_since', off_since)
+from written
+where (verdict = 'off' and off_by is distinct from off_before) or (verdict <> 'off' and before = 'off')
 
 -- name: proofs_of
 -- The verdicts for these accounts.

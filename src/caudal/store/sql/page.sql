@@ -37,6 +37,16 @@ create temporary table if not exists resolved (
     created boolean not null
 ) on commit delete rows
 
+-- name: happened_table
+-- What a transaction of the database made happen in the ledger, to be told as events before it commits. `data` null: one
+-- of many alike, told together.
+create temporary table if not exists happened (
+    kind text not null,
+    account_id uuid,
+    transaction_id uuid,
+    data jsonb
+) on commit delete rows
+
 -- name: steer_planner
 -- Until this transaction ends: compare a page with the ledger through indexes, row by row, in index order. Without
 -- statistics (a fresh database) the planner would else scan what it should look up, and cost would grow with the
@@ -47,18 +57,29 @@ select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', '
 
 -- name: lock_connection
 -- One writer per connection: a second one waits here. The state is read in the transaction that writes.
-select c.state, coalesce(k.sweep, 'none') as sweep, k.rested_at
-from caudal.connection c
-left join caudal.cursor k
-    on k.space_id = c.space_id and k.connection_id = c.connection_id and k.stream = %(stream)s
-where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
-for update of c
+select state, (now() at time zone 'UTC')::date - history_days as history_from
+from caudal.connection
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+for update
+
+-- name: standing_cursor
+-- Where a stream stands. Once its connection is locked, in a statement of its own: one that waits for the lock sees what
+-- stood when it began to wait.
+select value, sweep, rested_at
+from caudal.cursor
+where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
 
 -- name: source_accounts
 -- The accounts this connection has shown so far.
-select reference, source_account_id, account_id, name, kind, currency, iban, number, institution, mask, persistent_id
+select reference, source_account_id, account_id, name, kind, currency, iban, number, institution, mask, persistent_id,
+    selected
 from caudal.source_account
 where space_id = %(space_id)s and connection_id = %(connection_id)s
+
+-- name: lock_names
+-- Before accounts are named: one page at a time in a space, so that names stay apart: two connections may show a “Savings”
+-- at once. 20262 is Caudal's lock class for it.
+select case when %(wanted)s then pg_advisory_xact_lock(20262, hashtext(%(space_id)s::text)) end
 
 -- name: account_names
 -- Names taken in this space.
@@ -296,9 +317,12 @@ with moved as (
     from resolved
     where created and final
     order by transaction_id, ord desc
-    returning account_id, currency, coalesce(entered_on, booked_on) as day, status,
+    returning transaction_id, account_id, currency, coalesce(entered_on, booked_on) as day, status,
         case when gone_at is null then amount else 0 end as amount,
         case when gone_at is null then 1 else 0 end as count
+), noted as (
+    insert into happened (kind, account_id, transaction_id)
+    select 'transactions.created', account_id, transaction_id from moved where count = 1
 )
 insert into caudal.account_day as d
     (space_id, account_id, currency, day, booked, booked_count, pending_count)
@@ -368,7 +392,16 @@ with touched as (
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
-        new.amount, new.status, new.gone_at, new.created_at < now() as known
+        new.amount, new.status, new.gone_at, new.created_at < now() as known, new.transaction_id
+), noted as (
+    insert into happened (kind, account_id, transaction_id)
+    select case
+            when gone_at is not null then 'transactions.removed'
+            when old_status = 'pending' and status = 'booked' then 'transactions.settled'
+            else 'transactions.updated'
+        end, account_id, transaction_id
+    from written
+    where known and (gone_at is null or old_gone_at is null)
 ), moved as (
     select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
     union all
@@ -394,6 +427,7 @@ from written
 -- name: insert_balances
 -- Figures the source reported; one told before is not told again. A snapshot is told with what it counts: the
 -- movements that the ledger holds at this moment, before its day and from it on.
+with told as (
 insert into caudal.balance
     (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, held_before, held_since)
 select %(space_id)s, row.source_account_id, %(run_id)s, row.kind, row.as_of, row.amount, row.currency, row.firm,
@@ -408,6 +442,13 @@ left join lateral (
     offset 0
 ) held on row.kind = 'booked' and not row.firm
 on conflict on constraint balance_told_unique do nothing
+returning source_account_id, kind, as_of, amount, currency
+)
+insert into happened (kind, account_id, data)
+select 'balance.updated', s.account_id,
+    jsonb_build_object('kind', t.kind, 'as_of', t.as_of, 'amount', t.amount::text, 'currency', t.currency)
+from told t
+join caudal.source_account s on s.space_id = %(space_id)s and s.source_account_id = t.source_account_id
 
 -- name: insert_holdings
 -- Positions, in place of those told of the same day before.
@@ -510,6 +551,7 @@ where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
         when %(rested_at)s::timestamptz is null or live.seen_at > %(rested_at)s then true
         else %(sweep)s = 'all' and (live.status = 'pending' or live.booked_on >= again.first_on)
     end
+    and s.selected
     and not exists (
         select from caudal.told_again a
         where a.space_id = s.space_id and a.connection_id = s.connection_id and a.stream = %(stream)s
@@ -534,7 +576,8 @@ with page as (
 )
 update caudal.run set
     pages = pages + 1, seen = seen + %(seen)s, created = run.created + page.created,
-    changed = run.changed + %(changed)s, gone = run.gone + %(gone)s, quarantined = quarantined + %(quarantined)s
+    changed = run.changed + %(changed)s, gone = run.gone + %(gone)s, quarantined = quarantined + %(quarantined)s,
+    left_out = run.left_out + %(left_out)s
 from page
 where run.space_id = %(space_id)s and run.run_id = %(run_id)s
 returning page.created

@@ -31,8 +31,18 @@ returning connection_id, state
 
 -- name: insert_linked_connection
 -- A new connection to an institution. Its label is free: the caller holds the space's labels (lock_connections).
-insert into caudal.connection (space_id, connection_id, provider, label, state, reference, institution_id)
-values (%(space_id)s, %(connection_id)s, %(provider)s, %(label)s, %(state)s, %(reference)s, %(institution_id)s)
+-- It is due at once.
+with linked as (
+    insert into caudal.connection
+        (space_id, connection_id, provider, label, state, reference, institution_id, history_days)
+    values (%(space_id)s, %(connection_id)s, %(provider)s, %(label)s, %(state)s, %(reference)s, %(institution_id)s,
+        %(history_days)s)
+    returning space_id, connection_id, provider, reference, institution_id
+)
+insert into caudal.schedule (space_id, connection_id, provider, reference, institution)
+select l.space_id, l.connection_id, l.provider, l.reference, coalesce(i.reference, '')
+from linked l
+left join caudal.institution i on i.space_id = l.space_id and i.institution_id = l.institution_id
 
 -- name: lock_connections
 -- One linker at a time in a space, so that labels stay apart. 20261 is Caudal's lock class for it.
@@ -47,7 +57,7 @@ on conflict on constraint institution_reference_unique do update set
 returning institution_id
 
 -- name: list_connections
--- Connections with their institution, their accounts and their last run.
+-- Connections, all or this one, with their institution, their accounts and their last run.
 select c.connection_id, c.provider, c.label, c.state, c.state_reason, c.state_action, c.reference,
     i.reference as institution_reference, coalesce(i.name, '') as institution, c.created_at,
     coalesce(told.accounts, 0) as accounts, last.started_at as last_run_at, last.outcome as last_outcome,
@@ -66,7 +76,7 @@ left join lateral (
     order by r.started_at desc
     limit 1
 ) last on true
-where c.space_id = %(space_id)s
+where c.space_id = %(space_id)s and (%(connection_id)s::uuid is null or c.connection_id = %(connection_id)s)
 order by c.created_at, c.connection_id
 
 -- name: shown_accounts
@@ -76,11 +86,31 @@ from caudal.source_account s
 where s.space_id = %(space_id)s and s.gone_at is null
 
 -- name: change_state
--- What has become of a connection. One that was revoked stays so.
-update caudal.connection set state = %(state)s, state_reason = %(reason)s, state_action = %(action)s,
-    updated_at = now()
-where space_id = %(space_id)s and connection_id = %(connection_id)s and state <> 'revoked'
-    and (state, state_reason, state_action) is distinct from (%(state)s, %(reason)s, %(action)s)
+-- What has become of a connection, and with it whether it is polled. One that was revoked stays so. Returns what it was
+-- before, if that was something else.
+with changed as (
+    update caudal.connection set state = %(state)s, state_reason = %(reason)s, state_action = %(action)s,
+        updated_at = now()
+    where space_id = %(space_id)s and connection_id = %(connection_id)s and state <> 'revoked'
+        and (state, state_reason, state_action) is distinct from (%(state)s, %(reason)s, %(action)s)
+    returning old.state as before, new.state
+), ended as (
+    delete from caudal.schedule s
+    using changed
+    where changed.state = 'revoked' and s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
+), polled as (
+    update caudal.schedule s set
+        due_at = case when changed.state <> 'needs_user' then coalesce(s.due_at, now()) end,
+        failures = case when changed.state = 'active' then 0 else s.failures end
+    from changed
+    where changed.state <> 'revoked' and s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
+), noted as (
+    insert into happened (kind, data)
+    select 'connection.state',
+        jsonb_build_object('state', state, 'before', before, 'reason', %(reason)s::text, 'action', %(action)s::text)
+    from changed
+)
+select before from changed
 
 -- name: find_account
 -- Accounts by id or by name.
@@ -88,17 +118,48 @@ select account_id, name, kind, currency from caudal.account
 where space_id = %(space_id)s and (account_id::text = %(text)s or name = %(text)s)
 
 -- name: start_run
--- One sync of one connection begins.
-insert into caudal.run (space_id, connection_id, stream, subject)
-values (%(space_id)s, %(connection_id)s, %(stream)s, %(subject)s)
+-- One sync of one stream of a connection begins. One before it that never ended, ended with its process.
+with left_behind as (
+    update caudal.run set finished_at = now(), outcome = 'partial', error = 'its process ended',
+        error_class = 'Interrupted'
+    where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
+        and outcome = 'running'
+)
+insert into caudal.run (space_id, connection_id, stream, subject, cause)
+values (%(space_id)s, %(connection_id)s, %(stream)s, %(subject)s, %(cause)s)
 returning run_id
 
 -- name: finish_run
 -- It ends, with its outcome.
-update caudal.run set finished_at = now(), outcome = %(outcome)s, error = %(error)s
+update caudal.run set finished_at = now(), outcome = %(outcome)s, error = %(error)s, error_class = %(error_class)s
 where space_id = %(space_id)s and run_id = %(run_id)s
 
 -- name: read_cursor
 -- Where a stream stands.
 select value from caudal.cursor
 where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
+
+-- name: select_accounts
+-- Which of a connection's accounts the person wants to see. Returns those that were wanted or not before, and now aren't
+-- or are.
+update caudal.source_account set selected = reference = any (%(references)s), updated_at = now()
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+    and selected <> (reference = any (%(references)s))
+returning name, selected
+
+-- name: set_history
+-- How far back the person wants to see. Returns how far it was before.
+update caudal.connection set history_days = %(days)s, updated_at = now()
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+returning old.history_days as days
+
+-- name: pull_anew
+-- Every stream of a connection from its beginning; what isn't told again is gone.
+update caudal.cursor set value = '', sweep = 'all', updated_at = now()
+where space_id = %(space_id)s and connection_id = %(connection_id)s
+
+-- name: shown_accounts_of
+-- The accounts of one connection, and whether the person wants to see them.
+select reference, name, mask, selected from caudal.source_account
+where space_id = %(space_id)s and connection_id = %(connection_id)s and gone_at is null
+order by name, reference

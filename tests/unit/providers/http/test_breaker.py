@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.unit.providers.http.wire import Bench, HandClock, Wire, against, call, cut, drip, reply, silence
@@ -275,6 +275,56 @@ def test_an_adapter_can_tell_the_provider_from_the_institution() -> None:
 
 INSTITUTIONS = (None, "ins_1", "ins_2", "ins_3")
 VERDICTS = (Fine(), Failed(), Later(), Later(provider_wide=True), Limited(), None)
+
+
+@given(
+    limit=st.integers(1, 10),
+    answers=st.lists(st.booleans(), max_size=40),
+    institution=st.sampled_from([None, "ins_1"]),
+)
+def test_it_opens_at_just_so_many_failures_in_a_row(
+    limit: int, answers: list[bool], institution: str | None
+) -> None:
+    breakers, _ = circuits(HttpBounds(breaker_failures_max=limit))
+    row = 0
+    for fine in answers:
+        assert shut(breakers, institution) == (row >= limit)
+        if row >= limit:
+            break
+        settled(breakers, Fine() if fine else Later(), institution)
+        row = 0 if fine else row + 1
+
+
+def test_as_it_comes_it_opens_after_ten_failures_at_the_latest() -> None:
+    assert HttpBounds().breaker_failures_max <= 10
+
+
+@given(
+    institution=st.sampled_from([None, "ins_1"]),
+    verdicts=st.lists(st.sampled_from([Fine(), Later(), None]), min_size=1, max_size=8),
+    callers=st.integers(2, 20),
+)
+def test_of_all_who_come_when_it_may_be_back_exactly_one_gets_through(
+    institution: str | None, verdicts: list[Verdict | None], callers: int
+) -> None:
+    breakers, clock = broken(institution)
+    for verdict in verdicts:
+        clock.passed += MINUTE
+        let_in = [permit for _ in range(callers) if (permit := admitted(breakers, institution))]
+        assert len(let_in) == 1
+        with let_in[0] as permit:
+            if verdict is not None:
+                permit.settle(verdict)
+        if isinstance(verdict, Fine):
+            assert not shut(breakers, institution)
+            return
+
+
+def admitted(breakers: Breakers, institution: str | None) -> Permit | None:
+    try:
+        return breakers.admit(institution)
+    except Unavailable:
+        return None
 
 
 class Circuits(RuleBasedStateMachine):

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.unit.providers.http.wire import Bench, HandClock, Wire, against, call, reply
 
@@ -123,8 +123,62 @@ def test_operations_do_not_share_a_budget() -> None:
 def test_without_a_budget_nothing_waits() -> None:
     at, _ = budgets()
     assert {book(at, "one") for _ in range(1000)} == {NOTHING}
-    asyncio.run(at.hold("feed", "one", MINUTE))
-    assert book(at, "one") == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("limits", "held", "waiting"),
+    [
+        ({}, "one", {"one"}),
+        ({}, None, {"one", "two", None}),
+        ({"per_item": 20}, "one", {"one"}),
+        ({"per_item": 20}, None, {"one", "two", None}),
+        ({"per_client": 20}, "one", {"one", "two", None}),
+        ({"per_item": 20, "per_client": 400}, "one", {"one"}),
+        ({"per_item": 20, "per_client": 400}, None, {"one", "two", None}),
+    ],
+)
+def test_told_to_stay_away_they_do_with_a_limit_or_without(
+    limits: dict[str, int], held: str | None, waiting: set[str | None]
+) -> None:
+    at, clock = budgets(**limits)
+    for item in ("one", "two", None):
+        book(at, item)
+    asyncio.run(at.hold("feed", held, MINUTE))
+    assert {item for item in ("one", "two", None) if book(at, item, NOTHING) == MINUTE} == waiting
+    assert {item for item in ("one", "two", None) if asyncio.run(at.held("feed", item))} == waiting
+    clock.passed += MINUTE
+    assert {asyncio.run(at.held("feed", item)) for item in ("one", "two", None)} == {NOTHING}
+
+
+def test_a_turn_that_is_only_far_off_is_not_held() -> None:
+    at, _ = budgets(per_item=1)
+    assert [book(at, "one") for _ in range(2)] == [NOTHING, MINUTE]
+    assert asyncio.run(at.held("feed", "one")) == NOTHING
+
+
+@settings(deadline=None)
+@given(limit=st.integers(2, 100), processes=st.integers(2, 20), late=st.integers(0, 70))
+def test_processes_that_know_nothing_of_each_other_keep_to_the_limit_together(
+    limit: int, processes: int, late: int
+) -> None:
+    """From the moment they are alone on, and together with what was spent of the minute before."""
+    assume(limit + 1 - limit // 4 >= processes)
+    clock = HandClock()
+    whole = LocalBudgets({}, default=Budget(None, limit), clock=clock)
+    starts = [clock.passed + wait for _ in range(limit) if (wait := book(whole, None, MINUTE)) < MINUTE]
+    clock.passed = max(starts) + timedelta(seconds=late)
+    for _ in range(processes):
+        mine = LocalBudgets({}, default=Budget(None, limit), share=processes, clock=clock)
+        starts += [clock.passed + book(mine) for _ in range(limit // processes + 2)]
+    assert most_in_a_minute(starts) <= limit
+
+
+def test_a_share_begins_when_it_is_told_to() -> None:
+    at = LocalBudgets({"feed": Budget(None, 1)}, share=2, begins_in=timedelta(seconds=5), clock=HandClock())
+    assert [book(at) for _ in range(2)] == [
+        2 * MINUTE + timedelta(seconds=5),
+        4 * MINUTE + timedelta(seconds=5),
+    ]
 
 
 def test_held_turns_come_back_one_by_one() -> None:
@@ -194,6 +248,29 @@ def test_no_wait_for_a_turn_outlasts_the_call() -> None:
 
     table = {"feed": Budget(per_client_per_minute=3)}
     assert against(reply(), act, table=table, bounds=HttpBounds(budget_seconds_max=60)) == 1
+
+
+def test_who_waits_for_a_turn_while_another_is_told_to_stay_away_stays_away_too() -> None:
+    async def act(wire: Wire, bench: Bench) -> list[float]:
+        budgets = bench.http._budgets
+        for _ in range(4):
+            await budgets.book("feed", "one", FOREVER)
+        sleep = bench.clock.sleep
+
+        async def interrupted(pause: timedelta) -> None:
+            bench.clock.sleep = sleep
+            await sleep(pause / 2)
+            await budgets.hold("feed", "one", timedelta(seconds=8))
+            await sleep(pause / 2)
+
+        bench.clock.sleep = interrupted
+        await bench.http.send(call(item="one"))
+        return bench.slept
+
+    table = {"feed": Budget(per_item_per_minute=16)}
+    slept = against(reply(), act, table=table, bounds=HttpBounds(budget_seconds_max=10))
+    interval = 60 / 13
+    assert slept == [pytest.approx(interval / 2)] * 2 + [pytest.approx(8 - interval / 2)]
 
 
 def test_the_machines_clock_runs_forward_and_sleeps_as_long_as_told() -> None:

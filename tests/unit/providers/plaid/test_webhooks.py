@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey
-from tests.support.plaid_script import NOW, HandClock, Json, Raw, Script, provider, refusal
+from tests.support.plaid_script import NOW, HandClock, Json, Raw, Script, answer, provider, refusal
 
 from caudal.model.errors import Malformed, NotGenuine, Unavailable
 from caudal.providers.base import (
@@ -23,7 +24,8 @@ from caudal.providers.base import (
     Signal,
     UserNeededSignal,
 )
-from caudal.providers.plaid import PlaidProvider
+from caudal.providers.http import HttpBounds
+from caudal.providers.plaid import PlaidConfig, PlaidProvider, genuine
 from caudal.providers.plaid.genuine import BODY_BYTES_MAX, body_hash
 from caudal.providers.plaid.webhooks import signals
 
@@ -80,7 +82,8 @@ def heard(*deliveries: Delivery, script: Script | None = None, clock: HandClock 
 
 async def verdict(plaid: PlaidProvider, told: Delivery) -> Any:
     try:
-        return await plaid.read_webhook(told)
+        await plaid.verify_webhook(told)
+        return plaid.signals_of(told.body)
     except (NotGenuine, Unavailable, Malformed) as error:
         return type(error)
 
@@ -158,7 +161,7 @@ def test_every_refusal_says_the_same() -> None:
     async def words(told: Delivery) -> str:
         async with provider(Script({KEY_GET: served()})) as plaid:
             with pytest.raises(NotGenuine) as refused:
-                await plaid.read_webhook(told)
+                await plaid.verify_webhook(told)
         return str(refused.value)
 
     wrong = [
@@ -234,6 +237,88 @@ def test_a_key_known_already_is_heard_while_forged_ones_are_fended_off() -> None
     script = Script({KEY_GET: [served(), NO_SUCH_KEY]})
     forgery = delivery(forged({**HEADER, "kid": "kid-x"}, GOOD))
     assert heard(delivery(), forgery, delivery(), script=script) == [FETCH, NotGenuine, FETCH]
+
+
+class SlowPlaid:
+    """A Plaid that answers about a key only once it is let; `asked` says which."""
+
+    def __init__(self, *answers: Raw) -> None:
+        self.asked: list[str] = []
+        self.let = asyncio.Event()
+        self._answers = list(answers)
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(json.loads(request.content)["key_id"])
+        await self.let.wait()
+        return self._answers.pop(0).response()
+
+    def provider(self, clock: HandClock | None = None) -> PlaidProvider:
+        config = PlaidConfig(client_id="client-1", secret="secret")
+        bounds = HttpBounds(retries_max=1, backoff_ms_first=1)
+        return PlaidProvider(
+            config, bounds, clock=clock or HandClock(), transport=httpx.MockTransport(self.handle)
+        )
+
+
+def forgery(kid: str) -> Delivery:
+    return delivery(forged({**HEADER, "kid": kid}, GOOD))
+
+
+@pytest.mark.parametrize("passed", [timedelta(minutes=2), timedelta(days=2)])
+def test_a_flood_of_forged_key_ids_delays_nobody_whose_key_is_known(passed: timedelta) -> None:
+    """Not even where that key is to be looked up again. Nor are forgers waited for, but for the one whose key is asked for."""
+
+    async def run() -> list[Any]:
+        plaid, clock = SlowPlaid(answer(served()), NO_SUCH_KEY), HandClock()
+        async with plaid.provider(clock) as live:
+            plaid.let.set()
+            verdicts = [await verdict(live, delivery())]
+            plaid.let.clear()
+            clock.time += passed
+            slow = asyncio.create_task(verdict(live, forgery("kid-slow")))
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1):
+                verdicts += await asyncio.gather(*(verdict(live, forgery(f"kid-{n}")) for n in range(200)))
+                verdicts.append(await verdict(live, delivery()))
+            assert not slow.done()
+            plaid.let.set()
+            verdicts.append(await slow)
+            assert plaid.asked == ["kid-1", "kid-slow"]
+            return verdicts
+
+    assert asyncio.run(run()) == [FETCH, *[NotGenuine] * 200, FETCH, NotGenuine]
+
+
+def test_plaid_is_waited_for_no_longer_than_whoever_delivers_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genuine, "FETCH_SECONDS_MAX", 0.05)
+
+    async def run() -> list[Any]:
+        async with SlowPlaid().provider() as live:
+            return list(await asyncio.gather(*(verdict(live, delivery()) for _ in range(3))))
+
+    assert asyncio.run(run()) == [Unavailable] * 3, "it is to be delivered again, by all who waited"
+
+
+def test_what_speaks_of_another_body_or_time_never_makes_us_ask_for_its_key() -> None:
+    script = Script({})
+    assert (
+        heard(delivery(signed(claims(b"another"))), delivery(signed(claims(age=999))), script=script)
+        == [NotGenuine] * 2
+    )
+    assert script.asked == []
+
+
+def test_an_event_is_known_by_what_is_signed_whatever_the_signature() -> None:
+    async def run() -> list[str]:
+        async with provider(Script({KEY_GET: served()})) as plaid:
+            told = claims()
+            again = [delivery(signed(told)) for _ in range(3)]  # each with a nonce of its own
+            others = [delivery(signed(claims(age=11))), delivery(signed(claims(BODY + b" ")), BODY + b" ")]
+            return [await plaid.verify_webhook(each) for each in (*again, *others)]
+
+    keys = asyncio.run(run())
+    assert len(set(keys[:3])) == 1
+    assert len(set(keys)) == 3
 
 
 def test_an_expired_key_is_none() -> None:

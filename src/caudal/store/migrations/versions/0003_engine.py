@@ -28,6 +28,11 @@ begin
 end
 $$;
 
+-- A job is looked for in the order of the queue's own index, and others with its lock by the lock. Without these a
+-- planner that knows of an empty queue sorts the whole of a full one for each job.
+alter function procrastinate_fetch_job_v2(character varying[], bigint) set enable_sort = off;
+create index caudal_queued_lock_index on procrastinate_jobs (lock) where status in ('todo', 'doing');
+
 -- A NOTIFY takes a lock of the whole server until its transaction ends: jobs are announced after the commit instead.
 drop trigger procrastinate_jobs_notify_queue_job_inserted_v1 on procrastinate_jobs;
 drop trigger if exists procrastinate_jobs_notify_queue_job_aborted_v1 on procrastinate_jobs;

@@ -13,7 +13,8 @@ create function caudal.is_engine() returns boolean
 -- What the engine knows of each live connection without entering its space. No row: it has ended.
 -- `due_at` null: it is not polled, its person is needed first. `held_until`: its provider said not before.
 -- `failures`: runs in a row that failed. `backfilling`: its history is still being fetched.
--- `unattended` pulls were made on `unattended_on` (UTC) with nobody present: some banks count them.
+-- `unattended` pulls were made on `unattended_on` (UTC) with nobody present: some banks count them. `since`: from when on
+-- a connection that never had a good run is waiting for one.
 create table caudal.schedule (
     space_id uuid not null,
     connection_id uuid not null,
@@ -25,6 +26,7 @@ create table caudal.schedule (
     failures integer not null default 0,
     backfilling boolean not null default false,
     last_good_at timestamptz,
+    since timestamptz not null default now(),
     unattended_on date,
     unattended integer not null default 0,
     constraint schedule_pk primary key (space_id, connection_id),
@@ -36,14 +38,18 @@ create index schedule_reference_index on caudal.schedule (provider, reference);
 
 alter table caudal.connection no force row level security;
 alter table caudal.institution no force row level security;
-insert into caudal.schedule (space_id, connection_id, provider, reference, institution, due_at)
+alter table caudal.run no force row level security;
+insert into caudal.schedule (space_id, connection_id, provider, reference, institution, due_at, last_good_at)
 select c.space_id, c.connection_id, c.provider, c.reference, coalesce(i.reference, ''),
-    case when c.state = 'needs_user' then null else now() end
+    case when c.state = 'needs_user' then null else now() end,
+    (select max(r.finished_at) from caudal.run r
+        where r.space_id = c.space_id and r.connection_id = c.connection_id and r.outcome = 'complete')
 from caudal.connection c
 left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
 where c.reference is not null and c.state <> 'revoked';
 alter table caudal.connection force row level security;
 alter table caudal.institution force row level security;
+alter table caudal.run force row level security;
 
 -- `history_days`: how far back the person wants to see; null: all there is.
 alter table caudal.connection
@@ -53,25 +59,28 @@ alter table caudal.connection
 -- What the person doesn't want to see of a connection is not written.
 alter table caudal.source_account add column selected boolean not null default true;
 
--- Why a run was made, and how many of what it was told were left out by the person's choice.
+-- Why a run was made, how many of what it was told were left out by the person's choice, and which of the errors ended it.
 alter table caudal.run
     add column cause text not null default 'manual',
+    add column error_class text not null default '',
     add column left_out bigint not null default 0,
     add constraint run_cause_check check (cause in ('manual', 'webhook', 'schedule', 'backfill', 'import'));
 
 -- Webhooks as they came, verified: each is kept before it is answered. `event_key` is the provider's own name of it, else
--- what its content is in its stretch of time. The body is sealed: some carry tokens.
+-- what was signed. The body is sealed: some carry tokens. `due_at`: when it is to be tried again.
 create table caudal.inbox (
     inbox_id uuid not null default uuidv7(),
     provider text not null,
     event_key text not null,
     received_at timestamptz not null,
+    wrapping_key text not null,
     sealed bytea not null,
     state text not null default 'new',
     attempts integer not null default 0,
     error text not null default '',
     outcome text not null default '',
     kept_at timestamptz not null default now(),
+    due_at timestamptz not null default now(),
     done_at timestamptz,
     constraint inbox_pk primary key (inbox_id),
     constraint inbox_event_unique unique (provider, event_key),
@@ -80,6 +89,7 @@ create table caudal.inbox (
 );
 create index inbox_new_index on caudal.inbox (inbox_id) where state = 'new';
 create index inbox_dead_index on caudal.inbox (inbox_id) where state = 'dead';
+create index inbox_done_index on caudal.inbox (done_at) where state = 'done';
 
 -- What happened in a space, in the order in which it was committed: `seq` counts without gaps. Written with the data it
 -- tells of; never changed.
@@ -106,6 +116,9 @@ create table caudal.budget (
     held_until timestamptz,
     constraint budget_pk primary key (provider, operation, item)
 );
+
+-- What doesn't add up is rare, and looked for across all spaces.
+create index proof_off_index on caudal.proof (space_id, account_id) where verdict = 'off';
 
 -- Calls to providers, added up by the hour. `took`: how many took up to each of the bounds of health.py, the last: more.
 create table caudal.call_count (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from caudal.providers.http import redact
-from caudal.providers.http.redaction import CHARS_MAX, REDACTED
+from caudal.observe import redaction
+from caudal.observe.redaction import CHARS_MAX, REDACTED, redact
 
 identifiers = st.text("0123456789abcdef-", min_size=12, max_size=40).filter(
     lambda text: text.strip("-") == text
@@ -43,6 +43,38 @@ around = st.text(max_size=60) | st.text("\"'\\{}[]:=, token", max_size=60)
 def test_a_secret_known_by_its_form_is_not_shown(secret: str, before: str, after: str) -> None:
     assume(secret[-12:] not in before + after)
     assert secret[-12:] not in redact(before + secret + after)
+
+
+pieces = st.sampled_from(
+    ["access-sandbox-0a1b", "BEARER x", "Basic Zm9v", "eyJhbGciOi.x", "whsec_a+b/=", "-----BEGIN RSA PRIVATE KEY-----", "xprv9s21ZrQH143K3QTDL4LXw",
+     "https://a:b@c", "/x?code=1", "a?b[c]=d", "DETAIL: x", "CONTEXT:\ty", "123.456.789-09", "12.ABC.678/0001-95", "4111 1111-1111 1111",
+     "3782822463 10005", "52998224725", "12ABC34501DE35", "DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO93 8601 1117 947"]
+)  # fmt: skip
+
+
+@given(text=st.lists(pieces | around | st.sampled_from([" ", "=", "-"]), max_size=5).map("".join))
+def test_the_quick_look_passes_over_nothing(text: str) -> None:
+    for pattern, marks in redaction._SECRETS:
+        assert not pattern.search(text) or any(mark in text.casefold() for mark in marks), pattern
+    for pattern, _ in redaction._PROVEN:
+        assert not pattern.search(text) or redaction._NUMBERS.search(text), pattern
+    assert not redaction._FIELDS.search(text) or {":", "="} & set(text)
+
+
+@given(digits=st.text("0123456789", min_size=13, max_size=18), first=st.sampled_from("23456"))
+def test_of_ten_card_numbers_that_differ_in_their_last_digit_one_is_none_of_ours_to_show(
+    digits: str, first: str
+) -> None:
+    shown = [redact(f"card {first}{digits}{last}") for last in "0123456789"]
+    assert shown.count(f"card {REDACTED}") == (1 if len(digits) < 18 else 0)
+
+
+@pytest.mark.parametrize(
+    "number", ["52998224725", "11222333000181", "12ABC34501DE35", "DE89370400440532013000"]
+)
+def test_a_number_with_a_wrong_check_digit_names_nobody(number: str) -> None:
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert (redact(number), redact(wrong)) == (REDACTED, wrong)
 
 
 @given(name=names, value=st.text(min_size=6, max_size=60), before=around, after=around)

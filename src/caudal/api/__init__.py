@@ -1,0 +1,1 @@
+"""The face to programs: HTTP. No logic."""

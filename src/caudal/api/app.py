@@ -1,0 +1,39 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
+
+from caudal.api.webhooks import Counted, WebhookDoor
+from caudal.hub.installation import Installation
+from caudal.hub.webhooks import Acceptor
+from caudal.providers.base import LiveProvider
+
+
+def make(
+    installation: Installation,
+    providers: Mapping[str, LiveProvider],
+    routes: Sequence[BaseRoute] = (),
+    *,
+    counted: Counted = lambda _provider, _verdict: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Starlette:
+    """The application of an installation whose `providers` are set up and open; `routes` are those of others.
+
+    `counted` is told of every webhook: whose, and what became of it.
+    """
+    acceptor = Acceptor(installation, providers)
+    door = WebhookDoor(acceptor, installation.settings.inbox, counted, now)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await acceptor.close()
+
+    webhooks = Route("/webhooks/{provider}", door, methods=["POST"])
+    return Starlette(routes=[webhooks, *routes], lifespan=lifespan)

@@ -1,0 +1,156 @@
+"""`caudal serve`, `caudal worker`: the hub's processes. On a laptop all in one; in a fleet each where you want it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import Final
+
+import click
+import msgspec
+import uvicorn
+import uvloop
+
+from caudal.api import app, health
+from caudal.api.requests import Requests
+from caudal.cli import show
+from caudal.cli.sandbox_process import running
+from caudal.hub import work
+from caudal.hub.installation import apart
+from caudal.hub.processes import Process, process
+from caudal.model.errors import ConfigError
+from caudal.observe import logs
+from caudal.settings import PlaidSettings, Settings, load
+from caudal.sync.workers import QUEUES
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What of the hub this process is."""
+
+    host: str
+    port: int
+    http: bool
+    worker: bool
+    schedule: bool
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8710, show_default=True, help="0: any free one.")
+@click.option("--no-http", is_flag=True, help="Don't listen: no webhooks, no health, no metrics.")
+@click.option("--no-worker", is_flag=True, help="Take no jobs: `caudal worker` does, elsewhere.")
+@click.option("--no-schedule", is_flag=True, help="Don't look what is due: another process does.")
+@click.option(
+    "--sandbox", is_flag=True, help="Run the simulated banks too, and have the providers ask there."
+)
+def serve(host: str, port: int, *, no_http: bool, no_worker: bool, no_schedule: bool, sandbox: bool) -> None:
+    """Keep everything in sync until told to stop: take webhooks, see what is due, do the work, tell how it goes."""
+    parts = Parts(host, port, not no_http, not no_worker, not no_schedule)
+    with running() if sandbox else nullcontext() as url:
+        uvloop.run(_serve(_pointed(load(), parts, url), parts))
+
+
+def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
+    """With a sandbox, its address and ours in place of the real ones."""
+    if sandbox is None:
+        return settings
+    if not parts.port:
+        raise ConfigError("--sandbox needs a --port: the simulated banks send their webhooks there")
+    show.errors.print(f"simulated banks at {sandbox}")
+    plaid = PlaidSettings(
+        client_id="sandbox",
+        secret="sandbox",  # noqa: S106  no one's
+        environment="sandbox",
+        url=sandbox,
+        webhook_url=f"http://{parts.host}:{parts.port}/webhooks/plaid",
+    )
+    return msgspec.structs.replace(settings, plaid=plaid)
+
+
+async def _serve(settings: Settings, parts: Parts) -> None:
+    async with process(settings) as here, stopping() as stop:
+        doing = [_listen(here, parts, stop)] if parts.http else []
+        if parts.worker or parts.schedule:
+            doing.append(
+                work.work(
+                    here.installation,
+                    here.providers,
+                    stop,
+                    queues=QUEUES if parts.worker else (),
+                    schedules=parts.schedule,
+                    metrics=here.metrics,
+                )
+            )
+        async with asyncio.TaskGroup() as group:
+            for each in doing:
+                group.create_task(each)
+            show.errors.print(f"up; home {settings.home_path}; Ctrl-C ends it", soft_wrap=True)
+    show.errors.print("down")
+
+
+@click.command()
+@click.option("--queues", default=",".join(QUEUES), show_default=True, help="The queues to take jobs from.")
+@click.option("--no-schedule", is_flag=True, help="Only work; leave it to others to see what is due.")
+def worker(queues: str, *, no_schedule: bool) -> None:
+    """Take jobs until told to stop (SIGTERM, Ctrl-C): as many of these as you like, on as many machines as you like."""
+    wanted = [name.strip() for name in queues.split(",") if name.strip()]
+    if unknown := sorted(set(wanted) - set(QUEUES)) or (not wanted and ["none named"]):
+        raise click.UsageError(f"no such queue: {', '.join(unknown)} (there are: {', '.join(QUEUES)})")
+    uvloop.run(_work(wanted, schedules=not no_schedule))
+
+
+async def _work(queues: list[str], *, schedules: bool) -> None:
+    async with process(load()) as here, stopping() as stop:
+        show.errors.print(f"working on {', '.join(queues)}; Ctrl-C ends it")
+        await work.work(
+            here.installation,
+            here.providers,
+            stop,
+            queues=queues,
+            schedules=schedules,
+            metrics=here.metrics,
+        )
+    show.errors.print("down")
+
+
+@asynccontextmanager
+async def stopping() -> AsyncIterator[asyncio.Event]:
+    """Set when the process is told to stop."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    try:
+        yield stop
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+
+class _Server(uvicorn.Server):
+    """One whose end is ours to say."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _listen(here: Process, parts: Parts, stop: asyncio.Event) -> None:
+    there = await here.providers.set_up()
+    async with apart(here.installation, _DOOR_CONNECTIONS) as door:
+        told = health.routes(door, here.metrics)
+        asgi = app.make(door, there, told, counted=here.metrics.counted)
+        config = uvicorn.Config(
+            Requests(asgi, here.metrics), host=parts.host, port=parts.port, server_header=False, **logs.SERVER
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        told_to_stop = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, told_to_stop}, return_when=asyncio.FIRST_COMPLETED)
+        told_to_stop.cancel()
+        server.should_exit = True
+        await serving
+    stop.set()
+
+
+_DOOR_CONNECTIONS: Final = 4
+"""The door's own, so that it can keep a webhook however busy the workers are."""
