@@ -5,7 +5,7 @@ BENCH_VENV ?= .venv-bench
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test lint format schema bench clean
+.PHONY: help demo serve test chaos lint format schema bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show what can be made
@@ -20,6 +20,9 @@ serve: $(VENV)/ready ## Keep Caudal's database up (makes a keyring first, where 
 
 test: $(VENV)/ready ## Run every test
 	$(BIN)/python -m pytest $(PYTEST)
+
+chaos: $(VENV)/ready ## Kill, cut off and starve everything, the full counts; the table goes into docs/reliability.md
+	CAUDAL_CHAOS=full CAUDAL_CHAOS_TABLE=docs/reliability.md $(BIN)/python -m pytest $(or $(PYTEST),tests/chaos)
 
 lint: $(VENV)/ready ## Style, strict types, import rules, house rules
 	$(BIN)/ruff format --check src tests

@@ -381,7 +381,7 @@ def test_ctrl_c_ends_an_import_without_a_word_and_another_finishes_it(
 
 
 def test_serve_keeps_the_database_up_until_it_is_told_to_stop(caudal: Command) -> None:
-    process = caudal.start("serve")
+    process = caudal.start("serve", "--port", "0")
     assert process.stdout.readline().startswith("up")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)

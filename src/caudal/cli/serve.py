@@ -56,7 +56,7 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
         return settings
     if not parts.port:
         raise ConfigError("--sandbox needs a --port: the simulated banks send their webhooks there")
-    show.errors.print(f"simulated banks at {sandbox}")
+    show.console.print(f"simulated banks at {sandbox}")
     plaid = PlaidSettings(
         client_id="sandbox",
         secret="sandbox",  # noqa: S106  no one's
@@ -84,8 +84,8 @@ async def _serve(settings: Settings, parts: Parts) -> None:
         async with asyncio.TaskGroup() as group:
             for each in doing:
                 group.create_task(each)
-            show.errors.print(f"up; home {settings.home_path}; Ctrl-C ends it", soft_wrap=True)
-    show.errors.print("down")
+            show.console.print(f"up; home {settings.home_path}; Ctrl-C ends it", soft_wrap=True)
+    show.console.print("down")
 
 
 @click.command()
@@ -101,7 +101,7 @@ def worker(queues: str, *, no_schedule: bool) -> None:
 
 async def _work(queues: list[str], *, schedules: bool) -> None:
     async with process(load()) as here, stopping() as stop:
-        show.errors.print(f"working on {', '.join(queues)}; Ctrl-C ends it")
+        show.console.print(f"working on {', '.join(queues)}; Ctrl-C ends it")
         await work.work(
             here.installation,
             here.providers,
@@ -110,7 +110,7 @@ async def _work(queues: list[str], *, schedules: bool) -> None:
             schedules=schedules,
             metrics=here.metrics,
         )
-    show.errors.print("down")
+    show.console.print("down")
 
 
 @asynccontextmanager

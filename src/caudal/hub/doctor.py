@@ -116,7 +116,7 @@ def _inbox(inbox: InboxFaults) -> list[Check]:
               else f"{inbox.waiting} wait" if inbox.waiting else "all worked off",
               advice="please report this; the next webhook that comes takes them along" if inbox.forgotten else ""),
         Check("dead webhooks", ok=not inbox.dead, found=f"{inbox.dead}" if inbox.dead else "none",
-              advice="`caudal webhooks list --state dead` shows them, `caudal webhooks replay --dead` works them off again"
+              advice="`caudal webhooks list --state dead` shows them, `caudal webhooks replay --dead` tries again"
               if inbox.dead else ""),
     ]  # fmt: skip
 
