@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """ "Too often", to everybody ('') or for one item. Nothing may come before `until`."""
+    """To everybody (item empty) or for one item. Nothing may come before `until`."""
 
     at: timedelta
     item: str
