@@ -36,6 +36,16 @@ SPOILED = {
             "values ('sync', 'sync', now() - interval '1 hour')"
         ),
     ),
+    "a job that a worker has had for longer than any takes": (
+        "jobs",
+        (
+            "with w as (insert into caudal_jobs.procrastinate_workers default values returning id), "
+            "j as (insert into caudal_jobs.procrastinate_jobs (queue_name, task_name, status, worker_id) "
+            "select 'sync', 'sync', 'doing', id from w returning id) "
+            "insert into caudal_jobs.procrastinate_events (job_id, type, at) "
+            "select id, 'started', now() - interval '1 hour' from j"
+        ),
+    ),
     "a dead job": (
         "dead jobs",
         "insert into caudal_jobs.procrastinate_jobs (queue_name, task_name, status) values ('sync', 'sync', 'failed')",

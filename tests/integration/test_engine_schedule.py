@@ -14,7 +14,7 @@ from caudal.model.errors import NeedsUser, NotReady, RateLimited, Revoked, Super
 from caudal.settings import RunBounds
 from caudal.store import events, jobs, spaces
 from caudal.store.database import Store
-from caudal.store.jobs import Cadence, Priority, SyncWork
+from caudal.store.jobs import Cadence, LetGo, Priority, SyncWork
 from caudal.sync import engine
 
 HOURLY = [Cadence("", 3_600)]
@@ -153,6 +153,33 @@ def test_a_history_still_being_fetched_is_asked_for_behind_everybody_else(connin
     assert isinstance(seconds, int)
     assert 28 <= seconds <= 38
     assert schedule(conninfo)[4] is True
+
+
+def test_a_job_its_worker_let_go_of_without_the_queue_hearing_of_it_is_queued_again(conninfo: str) -> None:
+    """The database is away for just the moment in which a job ends: its worker lives on, and is not at it any more."""
+
+    async def act(store: Store) -> None:
+        await linked(store)
+        await due(store)
+        [(job_id, worker)] = all_rows(
+            conninfo,
+            "with worker as (insert into caudal_jobs.procrastinate_workers default values returning id) "
+            "update caudal_jobs.procrastinate_jobs j set status = 'doing', worker_id = worker.id from worker "
+            "returning j.id, worker.id",
+        )
+        assert isinstance(job_id, int)
+        assert isinstance(worker, int)
+        for let_go, rescued in (
+            (LetGo(), 0),
+            (LetGo([worker + 1], [job_id]), 0),
+            (LetGo([worker], [job_id]), 1),
+            (LetGo([worker], [job_id]), 0),
+        ):
+            async with store.engine() as tx:
+                assert await jobs.rescue(tx, timedelta(seconds=15), 5, let_go) == rescued
+
+    with_store(conninfo, act)
+    assert len(queue(conninfo)) == 1
 
 
 def test_a_long_history_is_cut_into_runs_and_none_of_it_is_lost(conninfo: str) -> None:

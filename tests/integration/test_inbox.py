@@ -20,7 +20,7 @@ from tests.support.webhooks import KEY_GET, STRANGER, Office, office, signed, to
 from caudal.hub import audit, credentials, keys, webhooks
 from caudal.model.errors import NotFound, StoreError
 from caudal.settings import InboxBounds, Settings
-from caudal.store import inbox
+from caudal.store import inbox, spaces
 from caudal.store.inbox import Letter
 from caudal.vault.sealing import SealError
 
@@ -518,6 +518,22 @@ def test_a_need_of_the_future_is_noted_on_a_connection_that_goes_on(settings: Se
         await at.post(body, signed(body, NOW - timedelta(seconds=9)))
         await at.work_off()
         assert len(at.ask("select 1 from caudal.event")) == 1, "told once"
+
+    within(settings, work)
+
+
+def test_a_need_of_the_future_stays_noted_until_its_person_has_seen_to_it(settings: Settings) -> None:
+    async def work(at: Office) -> None:
+        [connection] = await at.link("home", ITEM)
+        await at.hear(told("PENDING_EXPIRATION", "ITEM", consent_expiration_time=IN_A_WEEK))
+        noted = at.standing(connection)
+        [(space,)] = at.ask("select space_id from caudal.connection")
+        assert isinstance(space, UUID)
+        async with at.opened.store.transaction(space) as tx:  # as after a run that went well
+            await spaces.change_state(tx, space, connection, "active")
+        assert at.standing(connection) == noted
+        await at.hear(told("LOGIN_REPAIRED", "ITEM"))
+        assert at.standing(connection) == ("active", "", "")
 
     within(settings, work)
 

@@ -24,6 +24,7 @@ from caudal.providers.base import Pace
 from caudal.providers.http import Exchange, Outcome
 from caudal.settings import Settings
 from caudal.store import budgets, health, jobs, spaces
+from caudal.store.budgets import Hold
 from caudal.store.health import BOUNDS_MS
 from caudal.store.jobs import Work
 from caudal.store.spaces import Space
@@ -364,7 +365,7 @@ def test_what_waits_what_is_dead_and_who_works_is_told(settings: Settings) -> No
             await jobs.enqueue(
                 tx, [Work("sync", "sync", 1), Work("sync", "sync", 1), Work("inbox", "inbox", 1)]
             )
-            await budgets.hold(tx, "plaid", "sync", "", pause=HOUR, tolerance=None)
+            await budgets.hold(tx, "plaid", [Hold("sync", "", HOUR)])
         done(
             settings,
             "insert into caudal_jobs.procrastinate_workers (last_heartbeat) values (now() - interval '3 s')",
@@ -406,7 +407,7 @@ def test_a_connection_shows_the_budget_of_its_own_and_no_others(settings: Settin
         mine = await linked(opened, "ins_1", space=space)
         other = await linked(opened, "ins_2", space=space)
         async with opened.store.engine() as tx:
-            await budgets.hold(tx, "plaid", "sync", "item-ins_1", pause=HOUR, tolerance=None)
+            await budgets.hold(tx, "plaid", [Hold("sync", "item-ins_1", HOUR)])
         told = await status.status(opened)
         assert told.providers[0].budgets == []
         shown = {each.connection_id: [left.operation for left in each.budgets] for each in told.connections}

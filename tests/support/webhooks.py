@@ -152,7 +152,9 @@ class Office:
     def standing(self, connection_id: UUID) -> tuple[object, ...]:
         """A connection's state, why, and what to do."""
         [row] = self.ask(
-            f"select state, state_reason, state_action from caudal.connection where connection_id = '{connection_id}'"
+            "select state, coalesce(nullif(state_reason, ''), needed_reason), "
+            "coalesce(nullif(state_action, ''), needed_action) "
+            f"from caudal.connection where connection_id = '{connection_id}'"
         )
         return row
 

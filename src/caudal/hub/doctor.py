@@ -96,14 +96,14 @@ async def _engine(opened: Installation, there: Sequence[Space]) -> list[Check]:
 
 
 def _queue(jobs: QueueFaults) -> list[Check]:
-    lost = f"{jobs.stalled} lost their worker and stay with it" if jobs.stalled else ""
+    lost = f"{jobs.stalled} stay with a worker that is gone, or no longer at them" if jobs.stalled else ""
     late = f"{jobs.overdue} due for long are not begun" if jobs.overdue and jobs.workers else ""
     standing = f"{jobs.waiting} wait, {jobs.workers} workers" if jobs.waiting or jobs.workers else "empty"
     idle = bool(jobs.waiting and not jobs.workers)
     return [
         Check("jobs", ok=not (lost or late),
               found=", ".join(filter(None, (standing, lost, late))) + (": `caudal serve` works on them" if idle else ""),
-              advice="start one more `caudal worker`: it takes them over" if lost or late else ""),
+              advice="end the workers and start them again: what they had is taken over" if lost or late else ""),
         Check("dead jobs", ok=not jobs.dead, found=f"{jobs.dead}" if jobs.dead else "none",
               advice="`caudal jobs list` shows them, `caudal jobs retry` queues them again" if jobs.dead else ""),
     ]  # fmt: skip

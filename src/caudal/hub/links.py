@@ -154,7 +154,7 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
 
 async def _mended(installation: Installation, space: Space, relink: LinkedConnection) -> LinkedConnection:
     async with installation.store.transaction(space.space_id) as tx:
-        await spaces.change_state(tx, space.space_id, relink.connection_id, "active")
+        await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
         sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
         await jobs.enqueue_syncs(tx, [sync])
         await audit.record(

@@ -55,7 +55,6 @@ class Hands:
         space, connection_id = Space(UUID(task.args["space"]), ""), UUID(task.args["connection"])
         with about(job=task.id, space=space.space_id, connection=connection_id):
             await self._tried(space, connection_id, task.args["cause"])
-        await jobs.announce(self._installation.store, ["sync"])
 
     async def _tried(self, space: Space, connection_id: UUID, cause: str) -> None:
         try:

@@ -136,10 +136,12 @@ async def settle(tx: Transaction, settled: Sequence[Settled]) -> None:
     await tx.run("settle_webhooks", rows=json_rows([msgspec.to_builtins(each) for each in settled]))
 
 
-async def note_need(tx: Transaction, space_id: UUID, connection_id: UUID, reason: str, action: str) -> bool:
+async def note_need(
+    tx: Transaction, space_id: UUID, connection_id: UUID, *, reason: str, action: str, by: datetime
+) -> bool:
     """Note on a connection that works why it will need its person. False where that was noted, or it has ended."""
     where = {"space_id": space_id, "connection_id": connection_id}
-    return await tx.run("note_need", **where, reason=reason, action=action) > 0
+    return await tx.run("note_need", **where, reason=reason, action=action, by=by) > 0
 
 
 async def end_account(tx: Transaction, space_id: UUID, connection_id: UUID, reference: str) -> bool:

@@ -175,10 +175,24 @@ async def connections_of(tx: Transaction, provider: str, references: Sequence[st
     return await tx.all("connections_of", Watched, provider=provider, references=list(references))
 
 
-async def rescue(tx: Transaction, silent: timedelta, attempts_max: int) -> int:
-    """Queue the jobs again whose worker has been silent for so long. Returns how many were lost."""
+class LetGo(msgspec.Struct, frozen=True):
+    """Jobs that were ended by `workers` of one process; the queue may not have heard of it."""
+
+    workers: Sequence[int] = ()
+    ids: Sequence[int] = ()
+
+
+async def rescue(tx: Transaction, silent: timedelta, attempts_max: int, let_go: LetGo) -> int:
+    """Queue the jobs again whose worker has been silent for so long, or that were `let_go` of and are still taken for
+    running. Returns how many."""
     seconds = silent.total_seconds()
-    lost = await tx.run("rescue_jobs", silent_seconds=seconds, attempts_max=attempts_max)
+    lost = await tx.run(
+        "rescue_jobs",
+        silent_seconds=seconds,
+        attempts_max=attempts_max,
+        own=list(let_go.workers),
+        dropped=list(let_go.ids),
+    )
     await tx.run("forget_workers", silent_seconds=max(seconds, 60) * 10)
     return lost
 

@@ -160,9 +160,17 @@ async def shown_accounts(tx: Transaction, space_id: UUID) -> list[ShownAccount]:
 
 
 async def change_state(
-    tx: Transaction, space_id: UUID, connection_id: UUID, state: str, *, reason: str = "", action: str = ""
+    tx: Transaction,
+    space_id: UUID,
+    connection_id: UUID,
+    state: str,
+    *,
+    reason: str = "",
+    action: str = "",
+    mended: bool = False,
 ) -> None:
-    """What has become of a connection; `reason` and `action` in words fit to show. A revoked one stays revoked."""
+    """What has become of a connection; `reason` and `action` in words fit to show. A revoked one stays revoked. `mended`:
+    by its person, who then won't be needed as was foretold."""
     await tx.run(
         "change_state",
         space_id=space_id,
@@ -170,6 +178,7 @@ async def change_state(
         state=state,
         reason=reason,
         action=action,
+        mended=mended,
     )
 
 

@@ -213,7 +213,8 @@ async def _finish(store: Store, job: Job, report: Report, outcome: str, error: C
     now say."""
     scope = (job.space_id, job.connection_id)
     async with store.transaction(job.space_id) as tx:
-        await conclude_proofs(tx, job.space_id, await ledger.proofs_due(tx, *scope))
+        if accounts := await ledger.proofs_due(tx, *scope):
+            await conclude_proofs(tx, job.space_id, accounts)
         told = None if isinstance(error, NotReady) else error
         await spaces.finish_run(tx, job.space_id, report.run_id, outcome, told)
         then = after(

@@ -19,7 +19,7 @@ from caudal.model.errors import CaudalError
 from caudal.settings import WorkerBounds
 from caudal.store import jobs
 from caudal.store.database import Store
-from caudal.store.jobs import Cadence
+from caudal.store.jobs import Cadence, LetGo
 
 _LOG: Final = logging.getLogger(__name__)
 _CHANCE: Final = random.Random()  # noqa: S311  # spreads work over time, guards nothing
@@ -59,13 +59,14 @@ async def work(
     stop: asyncio.Event,
 ) -> None:
     """Work until `stop`, then finish what is begun for as long as `drain_seconds_max` allows; the rest goes back."""
+    hand = _Hand()
     chores = [
-        (timedelta(seconds=bounds.rescue_every_seconds), lambda: _rescue(store, staff.queues, bounds)),
+        (timedelta(seconds=bounds.rescue_every_seconds), lambda: _rescue(store, staff.queues, bounds, hand)),
         (timedelta(hours=1), lambda: _forget(store, bounds)),
         *staff.chores,
     ]
     async with tending(chores):
-        await _supervise(connector, staff, bounds, stop)
+        await _supervise(connector, staff, bounds, stop, hand)
 
 
 async def schedule(store: Store, cadences: Sequence[Cadence], bounds: WorkerBounds) -> None:
@@ -76,14 +77,54 @@ async def schedule(store: Store, cadences: Sequence[Cadence], bounds: WorkerBoun
         await jobs.announce(store, ["sync"])
 
 
+class _Hand:
+    """What this process's workers have in hand, and what they let go of lately: where the database was away just then,
+    the queue takes that for running, for good."""
+
+    def __init__(self) -> None:
+        self._workers: set[int] = set()
+        self._ended: dict[int, timedelta] = {}
+
+    def take(self, job: int, worker: int | None) -> None:
+        """A job begins."""
+        self._ended.pop(job, None)
+        if worker is not None:
+            self._workers.add(worker)
+
+    def let_go(self, job: int) -> None:
+        """A job has ended; the queue is about to hear of it."""
+        self._ended[job] = _now()
+
+    def unheard(self) -> LetGo:
+        """What ended so long ago that the queue has heard of it, if it ever will."""
+        old = [job for job, at in self._ended.items() if _now() - at > _HEARD_WITHIN]
+        return LetGo(sorted(self._workers), old)
+
+    def heard(self, told: LetGo) -> None:
+        """The queue has been told of them."""
+        for job in told.ids:
+            self._ended.pop(job, None)
+
+
+_HEARD_WITHIN: Final = timedelta(seconds=5)
+
+
+def _now() -> timedelta:
+    return timedelta(seconds=asyncio.get_running_loop().time())
+
+
 async def _supervise(
-    connector: Callable[[], PsycopgConnector], staff: Staff, bounds: WorkerBounds, stop: asyncio.Event
+    connector: Callable[[], PsycopgConnector],
+    staff: Staff,
+    bounds: WorkerBounds,
+    stop: asyncio.Event,
+    hand: _Hand,
 ) -> None:
     failed = 0
     while not stop.is_set():
         began = asyncio.get_running_loop().time()
         try:
-            await _serve(connector(), staff, bounds, stop)
+            await _serve(connector(), staff, bounds, stop, hand)
         except Exception as error:  # noqa: BLE001  # whatever ends procrastinate's worker: the database went away
             _LOG.warning("the worker stopped (%s); starting it again", type(error).__name__)
         if stop.is_set():
@@ -95,11 +136,11 @@ async def _supervise(
 
 
 async def _serve(
-    connector: PsycopgConnector, staff: Staff, bounds: WorkerBounds, stop: asyncio.Event
+    connector: PsycopgConnector, staff: Staff, bounds: WorkerBounds, stop: asyncio.Event, hand: _Hand
 ) -> None:
     app = App(connector=connector, periodic_defaults={"max_delay": 0})
     for name, handler in staff.handlers.items():
-        app.task(name=name, pass_context=True)(_task(handler))
+        app.task(name=name, pass_context=True)(_task(handler, hand))
     async with app.open_async():
         working = asyncio.create_task(
             app.run_worker_async(
@@ -124,17 +165,24 @@ async def _serve(
         raise ended
 
 
-def _task(handler: Handler) -> Callable[..., Awaitable[None]]:
+def _task(handler: Handler, hand: _Hand) -> Callable[..., Awaitable[None]]:
     async def run(context: JobContext, **args: str) -> None:
         job = context.job
-        await handler(Task(job.id or 0, job.task_name, args, job.attempts))
+        task = Task(job.id or 0, job.task_name, args, job.attempts)
+        hand.take(task.id, job.worker_id)
+        try:
+            await handler(task)
+        finally:
+            hand.let_go(task.id)
 
     return run
 
 
-async def _rescue(store: Store, queues: Sequence[str], bounds: WorkerBounds) -> None:
+async def _rescue(store: Store, queues: Sequence[str], bounds: WorkerBounds, hand: _Hand) -> None:
+    silent, unheard = timedelta(seconds=bounds.silent_seconds_max), hand.unheard()
     async with store.engine() as tx:
-        lost = await jobs.rescue(tx, timedelta(seconds=bounds.silent_seconds_max), bounds.lost_max)
+        lost = await jobs.rescue(tx, silent, bounds.lost_max, unheard)
+    hand.heard(unheard)
     if lost:
         _LOG.warning("%d jobs had lost their worker", lost)
         await jobs.announce(store, queues)

@@ -85,7 +85,7 @@ async def make(tx: Transaction, installation: Installation, change: Change) -> l
     space_id, connection_id = change.connection.space_id, change.connection.connection_id
     match change.signal:
         case MendedSignal():
-            await spaces.change_state(tx, space_id, connection_id, "active")
+            await spaces.change_state(tx, space_id, connection_id, "active", mended=True)
         case EndedSignal(account=None):
             await syncs.end_in(
                 tx,
@@ -108,10 +108,11 @@ async def _note_need(
     tx: Transaction, space_id: UUID, connection_id: UUID, need: UserNeededSignal
 ) -> list[Told]:
     """The connection works until then, and goes on."""
-    by = need.by.isoformat() if need.by else None
-    if not await inbox.note_need(tx, space_id, connection_id, need.reason, need.action):
+    by = need.by or datetime.now(UTC)
+    if not await inbox.note_need(tx, space_id, connection_id, reason=need.reason, action=need.action, by=by):
         return []
-    return [Told("connection.user_needed", {"reason": need.reason, "action": need.action, "by": by})]
+    told = {"reason": need.reason, "action": need.action, "by": by.isoformat()}
+    return [Told("connection.user_needed", told)]
 
 
 def _is_over(signal: FetchSignal | UserNeededSignal | MendedSignal | EndedSignal) -> bool:

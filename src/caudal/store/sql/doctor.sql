@@ -107,13 +107,16 @@ select line from (
 order by thing, part, place, line
 
 -- name: queue_faults
--- Jobs: those at a worker that has been silent twice as long as any may be (I15), those that are due and nobody takes
--- although workers are there, those that failed for good, and how many workers are there.
+-- Jobs: those at a worker that has been silent twice as long as any may be, or that has had them for longer than any job
+-- takes (I15), those that are due and nobody takes although workers are there, those that failed for good, and how many
+-- workers are there.
 select
     (select count(*) from caudal_jobs.procrastinate_jobs j
         left join caudal_jobs.procrastinate_workers w on w.id = j.worker_id
         where j.status = 'doing'
-            and (w.id is null or w.last_heartbeat < now() - make_interval(secs => 2 * %(silent_seconds)s))) as stalled,
+            and (w.id is null or w.last_heartbeat < now() - make_interval(secs => 2 * %(silent_seconds)s)
+                or (select max(e.at) from caudal_jobs.procrastinate_events e where e.job_id = j.id and e.type = 'started')
+                    < now() - make_interval(secs => %(waiting_seconds)s))) as stalled,
     (select count(*) from caudal_jobs.procrastinate_jobs j
         where j.status = 'todo' and j.scheduled_at < now() - make_interval(secs => %(waiting_seconds)s)) as overdue,
     (select count(*) from caudal_jobs.procrastinate_jobs j where j.status = 'todo') as waiting,

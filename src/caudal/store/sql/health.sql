@@ -36,7 +36,9 @@ order by provider, institution, outcome
 -- name: connections_health
 -- How the live connections of the spaces entered stand, and how their runs of the last hours went.
 select c.space_id, c.connection_id, c.provider, c.label, c.reference, coalesce(i.reference, '') as institution_reference,
-    coalesce(i.name, '') as institution, c.state, c.state_reason as reason, c.state_action as action,
+    coalesce(i.name, '') as institution, c.state,
+    case when c.state_reason = '' then c.needed_reason else c.state_reason end as reason,
+    case when c.state_reason = '' then c.needed_action else c.state_action end as action,
     s.due_at, case when s.held_until > now() then s.held_until end as held_until,
     coalesce(s.failures, 0) as failures, coalesce(s.backfilling, false) as backfilling, good.at as last_good_at,
     extract(epoch from now() - good.at)::bigint as lag_seconds,

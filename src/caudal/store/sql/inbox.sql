@@ -39,10 +39,12 @@ where state = 'new'
 having count(*) > 0
 
 -- name: note_need
--- A connection that works will need its person: the reason and what to do, its state as it is.
-update caudal.connection set state_reason = %(reason)s, state_action = %(action)s, updated_at = now()
+-- A connection that works will need its person: why, for what, by when. Its state is as it is.
+update caudal.connection set needed_by = %(by)s, needed_reason = %(reason)s, needed_action = %(action)s,
+    updated_at = now()
 where space_id = %(space_id)s and connection_id = %(connection_id)s and state in ('active', 'degraded')
-    and (state_reason, state_action) is distinct from (%(reason)s, %(action)s)
+    and (needed_by, needed_reason, needed_action) is distinct from (%(by)s, %(reason)s, %(action)s)
+returning state
 
 -- name: list_webhooks
 -- The inbox, the latest first.

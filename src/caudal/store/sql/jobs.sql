@@ -33,14 +33,15 @@ select pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id
 from unnest(%(queues)s::text[]) as queue (name)
 
 -- name: rescue_jobs
--- Jobs whose worker is gone are queued again; those that lost a worker too often end as failed, to be seen. Where the same
--- work is queued already, that is it.
+-- Jobs whose worker is gone, or that a worker of ours let go of without that being written (`dropped`), are queued again;
+-- those that were lost too often end as failed, to be seen. Where the same work is queued already, that is it.
 with lost as (
     select j.id, j.attempts, j.queueing_lock
     from caudal_jobs.procrastinate_jobs j
     left join caudal_jobs.procrastinate_workers w on w.id = j.worker_id
     where j.status = 'doing'
-        and (w.id is null or w.last_heartbeat < now() - make_interval(secs => %(silent_seconds)s))
+        and (w.id is null or w.last_heartbeat < now() - make_interval(secs => %(silent_seconds)s)
+            or (j.worker_id = any (%(own)s::bigint[]) and j.id = any (%(dropped)s::bigint[])))
     order by j.id
     for update of j skip locked
 ), queued as (

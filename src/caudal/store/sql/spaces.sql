@@ -58,7 +58,9 @@ returning institution_id
 
 -- name: list_connections
 -- Connections, all or this one, with their institution, their accounts and their last run.
-select c.connection_id, c.provider, c.label, c.state, c.state_reason, c.state_action, c.reference,
+select c.connection_id, c.provider, c.label, c.state,
+    case when c.state_reason = '' then c.needed_reason else c.state_reason end as state_reason,
+    case when c.state_reason = '' then c.needed_action else c.state_action end as state_action, c.reference,
     i.reference as institution_reference, coalesce(i.name, '') as institution, c.created_at,
     coalesce(told.accounts, 0) as accounts, last.started_at as last_run_at, last.outcome as last_outcome,
     last.error as last_error
@@ -86,13 +88,16 @@ from caudal.source_account s
 where s.space_id = %(space_id)s and s.gone_at is null
 
 -- name: change_state
--- What has become of a connection, and with it whether it is polled. One that was revoked stays so. Returns what it was
--- before, if that was something else.
+-- What has become of a connection, and with it whether it is polled. One that was revoked stays so. `mended`: what it would
+-- have needed its person for is done. Returns what it was before, if that was something else.
 with changed as (
     update caudal.connection set state = %(state)s, state_reason = %(reason)s, state_action = %(action)s,
-        updated_at = now()
+        needed_by = case when not %(mended)s then needed_by end,
+        needed_reason = case when %(mended)s then '' else needed_reason end,
+        needed_action = case when %(mended)s then '' else needed_action end, updated_at = now()
     where space_id = %(space_id)s and connection_id = %(connection_id)s and state <> 'revoked'
-        and (state, state_reason, state_action) is distinct from (%(state)s, %(reason)s, %(action)s)
+        and ((state, state_reason, state_action) is distinct from (%(state)s, %(reason)s, %(action)s)
+            or (%(mended)s and needed_by is not null))
     returning old.state as before, new.state
 ), ended as (
     delete from caudal.schedule s

@@ -51,9 +51,13 @@ alter table caudal.connection force row level security;
 alter table caudal.institution force row level security;
 alter table caudal.run force row level security;
 
--- `history_days`: how far back the person wants to see; null: all there is.
+-- `history_days`: how far back the person wants to see; null: all there is. `needed_by`: it works, and will need its person
+-- by then, why and for what.
 alter table caudal.connection
     add column history_days integer,
+    add column needed_by timestamptz,
+    add column needed_reason text not null default '',
+    add column needed_action text not null default '',
     add constraint connection_history_days_check check (history_days > 0);
 
 -- What the person doesn't want to see of a connection is not written.
