@@ -33,8 +33,8 @@ select pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id
 from unnest(%(queues)s::text[]) as queue (name)
 
 -- name: rescue_jobs
--- Jobs whose worker is gone, or that a worker of ours let go of without that being written (`dropped`), are queued again;
--- those that were lost too often end as failed, to be seen. Where the same work is queued already, that is it.
+-- Jobs whose worker is gone, or that a worker of ours let go of without that being written (`dropped`), are queued again.
+-- Those that were lost too often end as failed, to be seen. Where the same work is queued already, that is it.
 with lost as (
     select j.id, j.attempts, j.queueing_lock
     from caudal_jobs.procrastinate_jobs j
