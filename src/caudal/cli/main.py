@@ -1,6 +1,7 @@
 """The command `caudal`: its subcommands, and how errors become exit codes (sysexits.h)."""
 
 import importlib
+import logging
 import os
 import sys
 from typing import Final
@@ -105,6 +106,7 @@ def exit_code(error: CaudalError) -> int:
 
 def run() -> None:
     """The console script: one line on stderr for an error, and its exit code."""
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it has to say is in our one line
     try:
         # Not standalone: click then gives back the code of an Exit, and leaves every other error to us.
         sys.exit(main.main(standalone_mode=False))
