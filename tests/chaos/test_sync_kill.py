@@ -152,7 +152,8 @@ def test_a_sync_killed_at_any_instant_goes_on_where_it_was(killing: Killing) -> 
     killed = kill_at_random(killing, seconds, "killed", KILLS)
     ((cut_off,),) = all_rows(
         url,
-        f"select count(*)::int from caudal.run where (outcome = 'running' or error_class = 'Interrupted') and pages between 1 and {PAGES - 1}",
+        "select count(*)::int from caudal.run where (outcome = 'running' or error_class = 'Interrupted') "
+        f"and pages between 1 and {PAGES - 1}",
     )
     assert int(str(cut_off)) >= 5, "too few died between two pages"
     for space in killed:
