@@ -10,7 +10,7 @@ from tests.support.books import ACCOUNT, Books, all_rows, page, pull_of, seen, u
 from tests.support.feed import SAVINGS, SECOND, Pull, both, in_turn
 
 from caudal.model.changes import Cursor, Page, Status, TransactionGone
-from caudal.model.errors import NeedsUser, NotReady, RateLimited, Revoked, Superseded, Unavailable
+from caudal.model.errors import NeedsUser, NotReady, RateLimited, Revoked, StoreError, Superseded, Unavailable
 from caudal.settings import RunBounds
 from caudal.store import events, jobs, spaces
 from caudal.store.database import Store
@@ -122,6 +122,38 @@ def test_an_outage_is_counted_and_the_first_good_run_forgets_it(conninfo: str) -
     with_store(conninfo, act)
     assert schedule(conninfo)[3] == 0
     assert all_rows(conninfo, "select state, state_reason from caudal.connection") == [("active", "")]
+
+
+def test_that_the_database_is_away_is_no_failure_of_the_connections(conninfo: str) -> None:
+    async def act(store: Store) -> None:
+        there = await linked(store)
+
+        async def away(_: Cursor) -> AsyncIterator[Page]:
+            raise StoreError("the database is away")
+            yield page([])
+
+        with pytest.raises(StoreError):
+            await engine.run(store, there.job(), away)
+        assert schedule(conninfo)[3] == 0
+        await engine.run(store, there.job(), in_turn(page([seen("1")])))
+
+    with_store(conninfo, act)
+    assert all_rows(conninfo, "select outcome, error_class from caudal.run order by started_at") == [
+        ("partial", "Interrupted"), ("complete", ""),
+    ]  # fmt: skip
+
+
+def test_a_mistake_of_ours_comes_again_a_bounded_number_of_times(conninfo: str) -> None:
+    async def act(store: Store) -> None:
+        there = await linked(store)
+        came_again = []
+        for _ in range(RunBounds().tries_max):
+            async with store.transaction(there.space_id) as tx:
+                came_again.append(await engine.settle(tx, there.job(), KeyError("a bug")) is not None)
+        assert came_again == [True] * (RunBounds().tries_max - 1) + [False]
+
+    with_store(conninfo, act)
+    assert len(queue(conninfo)) == 1
 
 
 def test_who_needs_their_person_is_not_polled_until_mended_and_who_ended_never(conninfo: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Final
 
@@ -69,7 +69,11 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
 
 async def _serve(settings: Settings, parts: Parts) -> None:
     async with process(settings) as here, stopping() as stop:
-        doing = [_listen(here, parts, stop)] if parts.http else []
+        doing: list[Coroutine[None, None, object]] = [
+            stop.wait()
+        ]  # with all parts left out: the database is kept up
+        if parts.http:
+            doing.append(_listen(here, parts, stop))
         if parts.worker or parts.schedule:
             doing.append(
                 work.work(

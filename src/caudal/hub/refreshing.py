@@ -6,6 +6,7 @@ Connections fail alone: one that is slow or broken is named, and the others are 
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from caudal.hub import connections as hub_connections
 from caudal.hub import syncs
 from caudal.hub.installation import Installation
-from caudal.model.errors import CaudalError, ProviderError, Refused, Superseded
+from caudal.model.errors import CaudalError, ProviderError, Superseded
 from caudal.providers.base import Capability, LiveProvider
 from caudal.store import jobs, spaces
 from caudal.store.jobs import Priority, SyncWork
@@ -108,14 +109,9 @@ async def _ask_bank(
     installation: Installation, space: Space, connection: LinkedConnection, live: LiveProvider
 ) -> None:
     """What a provider can't do now is no reason not to pull what it has."""
-    if Capability.REFRESH not in live.capabilities:
-        return
-    try:
-        await live.refresh(await hub_connections.access(installation, space, connection))
-    except Refused:
-        return
-    except ProviderError:
-        return
+    if Capability.REFRESH in live.capabilities:
+        with suppress(ProviderError):
+            await live.refresh(await hub_connections.access(installation, space, connection))
 
 
 async def _go_on(installation: Installation, space: Space, unfinished: Sequence[LinkedConnection]) -> None:

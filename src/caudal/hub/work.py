@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from random import Random
 from typing import Final
 from uuid import UUID
 
@@ -14,27 +13,26 @@ from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
 from caudal.hub.syncs import SyncReport
 from caudal.model.errors import (
+    CaudalError,
     ConfigError,
     Interrupted,
     NotFound,
-    ProviderError,
     Refused,
+    StoreError,
     Superseded,
 )
 from caudal.observe.context import about
 from caudal.observe.metrics import Metrics
 from caudal.providers import registry
-from caudal.store import health, jobs
-from caudal.store.jobs import Cadence, Priority, SyncWork
+from caudal.store import events, health
+from caudal.store.jobs import Cadence
 from caudal.store.queue import connector
 from caudal.store.spaces import Space
-from caudal.sync import budgets, workers
-from caudal.sync.rules import backoff
+from caudal.sync import budgets, engine, workers
 from caudal.sync.workers import Chore, Staff, Task
+from caudal.vault.sealing import SealError
 
 _LOG: Final = logging.getLogger(__name__)
-_CHANCE: Final = Random()  # noqa: S311  # spreads work over time, guards nothing
-
 _OTHERS_SECONDS: Final = 3_600
 _WEBHOOKS_AT_ONCE: Final = 500
 _CALLS_DAYS: Final = 30
@@ -63,12 +61,12 @@ class Hands:
             _LOG.info("a sync was cut short (%s)", type(error).__name__)
         except NotFound:
             _LOG.info("nothing to sync: the connection has ended")
-        except (Refused, ConfigError):
-            raise
-        except ProviderError as error:
+        except (Refused, ConfigError, SealError, StoreError):
+            raise  # not the connection's: nothing of it was written down, or nothing mends it but a person
+        except CaudalError as error:
             _LOG.info("a sync ended early (%s)", type(error).__name__)
-        except Exception:
-            if not await self._try_again(space, connection_id, cause):
+        except Exception as error:
+            if await self._settled(space, connection_id, cause, error) is None:
                 raise
             _LOG.warning("a sync failed by a mistake of ours; it is tried again", exc_info=True)
 
@@ -94,27 +92,15 @@ class Hands:
             seconds = time.perf_counter() - began
             self._metrics.synced(connection.provider, result, seconds=seconds, **counts)
 
-    async def _try_again(self, space: Space, connection_id: UUID, cause: str) -> bool:
-        """After a mistake of ours: later, and later again, a bounded number of times. Returns whether it comes again."""
-        scope, bounds = (space.space_id, connection_id), self._installation.settings.run
+    async def _settled(
+        self, space: Space, connection_id: UUID, cause: str, error: Exception
+    ) -> timedelta | None:
+        """After a mistake of ours, which no run could write down: when it comes again, None where it has too often."""
+        job = engine.Job(space.space_id, connection_id, bounds=self._installation.settings.run, cause=cause)
         async with self._installation.store.transaction(space.space_id) as tx:
-            failures = await jobs.failures_of(tx, *scope)
-            pause = backoff(failures, bounds, _CHANCE)
-            await jobs.settle_schedule(
-                tx,
-                *scope,
-                good=False,
-                failed=True,
-                polled=True,
-                due_in=pause,
-                held_for=None,
-                backfilling=False,
-            )
-            again = failures + 1 < bounds.tries_max
-            if again:
-                work = SyncWork(*scope, cause, Priority.SCHEDULED, pause.total_seconds())
-                await jobs.enqueue_syncs(tx, [work])
-        return again
+            again_in = await engine.settle(tx, job, error)
+            await events.write(tx, space.space_id, connection_id)
+        return again_in
 
 
 def _counts(told: SyncReport) -> dict[str, int]:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.model.errors import NotFound
 from caudal.store.database import Store, Transaction, json_rows
 
 
@@ -58,17 +57,6 @@ class Cadence(msgspec.Struct, frozen=True):
     unattended_max: int | None = None
 
 
-class Schedule(msgspec.Struct, frozen=True):
-    """How a connection stands with the engine."""
-
-    provider: str
-    due_at: datetime | None
-    held_until: datetime | None
-    failures: int
-    backfilling: bool
-    last_good_at: datetime | None
-
-
 class Watched(msgspec.Struct, frozen=True):
     """A live connection, as a provider's webhooks name it."""
 
@@ -97,6 +85,10 @@ class DeadJob(msgspec.Struct, frozen=True):
     args: str
     attempts: int
     died_at: datetime | None
+
+
+class _Failures(msgspec.Struct, frozen=True):
+    failures: int
 
 
 async def enqueue(tx: Transaction, work: Iterable[Work]) -> None:
@@ -158,16 +150,8 @@ async def settle_schedule(
 
 async def failures_of(tx: Transaction, space_id: UUID, connection_id: UUID) -> int:
     """How many runs of a connection have failed in a row; 0 for one that is not watched."""
-    row = await tx.first("schedule_of", Schedule, space_id=space_id, connection_id=connection_id)
+    row = await tx.first("failures_of", _Failures, space_id=space_id, connection_id=connection_id)
     return row.failures if row else 0
-
-
-async def schedule_of(tx: Transaction, space_id: UUID, connection_id: UUID) -> Schedule:
-    """How a connection stands with the engine. Raises NotFound for one that has ended."""
-    row = await tx.first("schedule_of", Schedule, space_id=space_id, connection_id=connection_id)
-    if row is None:
-        raise NotFound(f"connection {connection_id} has ended, or is not in this space")
-    return row
 
 
 async def connections_of(tx: Transaction, provider: str, references: Sequence[str]) -> list[Watched]:

@@ -108,7 +108,6 @@ async def add_connection(
     provider: str,
     reference: str,
     institution: tuple[str, str, str | None],
-    history_days: int | None = None,
 ) -> LinkedConnection:
     """A new, active connection to an institution (its provider's id, name, country), under a label of its own."""
     await tx.run("lock_connections", space_id=space_id)
@@ -132,7 +131,6 @@ async def add_connection(
         state="active",
         reference=reference,
         institution_id=kept.institution_id if kept else None,
-        history_days=history_days,
     )
     made = [row for row in await connections(tx, space_id) if row.connection_id == connection_id]
     return made[0]

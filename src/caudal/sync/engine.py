@@ -18,7 +18,7 @@ from caudal.model.changes import Cursor, Page, SourceRef
 from caudal.model.errors import CaudalError, CursorInvalid, Interrupted, NotReady, StoreError, Unavailable
 from caudal.settings import RunBounds
 from caudal.store import events, jobs, ledger, spaces
-from caudal.store.database import Store
+from caudal.store.database import Store, Transaction
 from caudal.store.events import Told
 from caudal.store.jobs import SyncWork
 from caudal.store.pages import (
@@ -115,6 +115,8 @@ async def run(
         report.again_after = unready.retry_after
         await _finish(store, job, report, "complete", unready)
         return report
+    except StoreError:
+        raise  # no trouble of the connection's, and what would be written of it may not be written either
     except CaudalError as error:
         await _finish(store, job, report, "partial" if report.pages else "failed", error)
         raise
@@ -217,32 +219,41 @@ async def _finish(store: Store, job: Job, report: Report, outcome: str, error: C
             await conclude_proofs(tx, job.space_id, accounts)
         told = None if isinstance(error, NotReady) else error
         await spaces.finish_run(tx, job.space_id, report.run_id, outcome, told)
-        then = after(
-            error,
-            unfinished=report.unfinished,
-            failures=await jobs.failures_of(tx, *scope),
-            pace=job.pace,
-            bounds=job.bounds,
-            chance=_CHANCE,
-        )
-        if then.state is not None:
-            await spaces.change_state(tx, *scope, then.state, reason=then.reason, action=then.action)
-        await jobs.settle_schedule(
-            tx,
-            *scope,
-            good=then.good,
-            failed=then.failed,
-            polled=then.polled,
-            due_in=then.due_in,
-            held_for=then.held_for,
-            backfilling=then.backfilling,
-        )
-        if then.again_in is not None:
-            cause = "backfill" if then.backfilling else job.cause
-            await jobs.enqueue_syncs(
-                tx, [SyncWork(*scope, cause, then.priority, then.again_in.total_seconds())]
-            )
+        await settle(tx, job, error, unfinished=report.unfinished)
         await events.write(tx, *scope, [_finished(job, report, outcome, error)])
+
+
+async def settle(
+    tx: Transaction, job: Job, error: Exception | None, *, unfinished: bool = False
+) -> timedelta | None:
+    """What follows from how a run ended (`rules`): the connection's state, when it is due, the job that comes next.
+    Returns in how long that is, None where none comes. Also for a run that a mistake of ours kept from its end."""
+    scope = (job.space_id, job.connection_id)
+    then = after(
+        error,
+        unfinished=unfinished,
+        failures=await jobs.failures_of(tx, *scope),
+        pace=job.pace,
+        bounds=job.bounds,
+        chance=_CHANCE,
+    )
+    if then.state is not None:
+        await spaces.change_state(tx, *scope, then.state, reason=then.reason, action=then.action)
+    await jobs.settle_schedule(
+        tx,
+        *scope,
+        good=then.good,
+        failed=then.failed,
+        polled=then.polled,
+        due_in=then.due_in,
+        held_for=then.held_for,
+        backfilling=then.backfilling,
+    )
+    if then.again_in is not None:
+        cause = "backfill" if then.backfilling else job.cause
+        work = SyncWork(*scope, cause, then.priority, then.again_in.total_seconds())
+        await jobs.enqueue_syncs(tx, [work])
+    return then.again_in
 
 
 def _finished(job: Job, report: Report, outcome: str, error: CaudalError | None) -> Told:

@@ -11,6 +11,9 @@
 | Refused | degraded | at its pace: trying harder mends no bug of ours | yes |
 | Superseded | stays | the other run is at it | no |
 | Interrupted | stays | at once, from where it stopped | no |
+| a mistake of ours | stays | as after an outage | yes |
+
+That the database is away (StoreError) is no end of a run's: nothing is written of it, and its job is given back.
 
 A run that works makes whatever connection active again: no error sticks.
 """
@@ -22,7 +25,6 @@ from typing import Final
 import msgspec
 
 from caudal.model.errors import (
-    CaudalError,
     Interrupted,
     Malformed,
     NeedsUser,
@@ -59,7 +61,7 @@ class Then(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def after(
-    error: CaudalError | None,
+    error: Exception | None,
     *,
     unfinished: bool,
     failures: int,

@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Final
 
 import msgspec
-from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.jobs import Job
 
-from caudal.model.errors import CaudalError
+from caudal.model.errors import CaudalError, StoreError
 from caudal.settings import WorkerBounds
 from caudal.store import jobs
 from caudal.store.database import Store
@@ -37,7 +38,8 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Task], Awaitable[None]]
-"""Does a job. What it raises ends the job as failed for good: it is then on the dead-letter list."""
+"""Does a job. What it raises ends the job as failed for good: it is then on the dead-letter list; but StoreError
+gives it back."""
 
 Chore = Callable[[], Awaitable[object]]
 """Something every worker sees to now and then; that several do at once harms nothing."""
@@ -140,7 +142,7 @@ async def _serve(
 ) -> None:
     app = App(connector=connector, periodic_defaults={"max_delay": 0})
     for name, handler in staff.handlers.items():
-        app.task(name=name, pass_context=True)(_task(handler, hand))
+        app.task(name=name, pass_context=True, retry=_GiveBack(bounds.lost_max))(_task(handler, hand))
     async with app.open_async():
         working = asyncio.create_task(
             app.run_worker_async(
@@ -163,6 +165,20 @@ async def _serve(
             (ended,) = await asyncio.gather(working, return_exceptions=True)
     if isinstance(ended, Exception):
         raise ended
+
+
+class _GiveBack(BaseRetryStrategy):
+    """A job that the database was away for is nobody's failure: it goes back into the queue, a bounded number of times.
+    Any other error ends it."""
+
+    def __init__(self, tries_max: int) -> None:
+        self._tries_max = tries_max
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """In 1, 2, 4 … seconds, or not at all."""
+        if not isinstance(exception, StoreError) or job.attempts >= self._tries_max:
+            return None
+        return RetryDecision(retry_in={"seconds": 2**job.attempts})
 
 
 def _task(handler: Handler, hand: _Hand) -> Callable[..., Awaitable[None]]:
@@ -212,6 +228,8 @@ async def _tend(every: timedelta, chore: Chore) -> None:
             await chore()
         except CaudalError as error:
             _LOG.warning("%s", error)
+        except Exception:  # noqa: BLE001  # it is told, and the chore goes on: nobody else would see to it
+            _LOG.exception("a chore failed by a mistake of ours; it is done again")
         wait = every * _CHANCE.randint(80, 100) / 100
         await asyncio.sleep(wait.total_seconds())
 

@@ -155,9 +155,9 @@ update caudal.schedule set
     last_good_at = case when %(good)s then now() else last_good_at end
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 
--- name: schedule_of
--- How a connection's schedule stands.
-select provider, due_at, held_until, failures, backfilling, last_good_at
+-- name: failures_of
+-- How many runs of a connection have failed in a row.
+select failures
 from caudal.schedule
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 

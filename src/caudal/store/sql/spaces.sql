@@ -34,9 +34,8 @@ returning connection_id, state
 -- It is due at once.
 with linked as (
     insert into caudal.connection
-        (space_id, connection_id, provider, label, state, reference, institution_id, history_days)
-    values (%(space_id)s, %(connection_id)s, %(provider)s, %(label)s, %(state)s, %(reference)s, %(institution_id)s,
-        %(history_days)s)
+        (space_id, connection_id, provider, label, state, reference, institution_id)
+    values (%(space_id)s, %(connection_id)s, %(provider)s, %(label)s, %(state)s, %(reference)s, %(institution_id)s)
     returning space_id, connection_id, provider, reference, institution_id
 )
 insert into caudal.schedule (space_id, connection_id, provider, reference, institution)
