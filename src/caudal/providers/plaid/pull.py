@@ -81,7 +81,7 @@ async def pull(
     loop = _Loop(course)
     if not await course.is_off(TRANSACTIONS):
         try:
-            async with aclosing(loop.pages()) as pages:
+            async with aclosing(loop.to_rest()) as pages:
                 async for page in pages:
                     yield page
         except ProductOffError:
@@ -135,6 +135,20 @@ class _Loop:
         self._course = course
         self._removed: dict[tuple[SourceRef, str], TransactionGone] = {}
         self.history_coming = False
+
+    async def to_rest(self) -> AsyncGenerator[Page, None]:
+        """A loop's pages. One that was under way, and left something unread behind it, is followed by the one that tells
+        that again: all that stands is told by one pull."""
+        course = self._course
+        left_unread = course.standing.unread is not None
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                yield page
+        if left_unread and course.standing.unread is not None:
+            course.standing = course.standing.resumed()
+            async with aclosing(self.pages()) as pages:
+                async for page in pages:
+                    yield page
 
     async def pages(self, answer: Sync | None = None) -> AsyncGenerator[Page, None]:
         """A loop's pages, from `answer` where its first has come already. None where there is nothing to say."""

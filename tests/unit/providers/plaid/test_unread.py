@@ -185,18 +185,29 @@ def test_of_several_broken_ones_the_first_says_where_to_begin() -> None:
     assert Standing.read(healed[-1].next).at_rest
 
 
-def test_a_loop_cut_off_after_the_broken_page_is_ended_first_and_then_told_again() -> None:
+def test_a_loop_cut_off_after_the_broken_page_is_ended_first_and_then_told_again_by_the_same_pull() -> None:
     pages, _ = pulled(
         script(synced("c2", [BROKEN], has_more=True), refusal("ITEM_LOGIN_REQUIRED")), at_rest()
     )
-    resumed = script(synced("c3", [transaction("t3")]), synced("c3"))
+    again = synced("c3", [transaction("t2"), transaction("t3")])
+    resumed = script(synced("c3", [transaction("t3")]), again, synced("c3"))
     pages, _ = pulled(resumed, pages[-1].next)
-    assert asked_from(resumed) == ["c2", "c3"]
-    assert BalanceKind.BOOKED not in kinds(pages)
-    again = script(synced("c3", [transaction("t2"), transaction("t3")]), synced("c3"))
-    pages, _ = pulled(again, pages[-1].next)
-    assert asked_from(again) == ["c1", "c3"]
-    assert told(pages) == ["t2", "t3"]
+    assert asked_from(resumed) == ["c2", "c1", "c3"]
+    assert told(pages) == ["t3", "t2", "t3"]
+    assert [page.at_rest for page in pages[:2]] == [False, True]
+    assert BalanceKind.BOOKED in kinds(pages)
+
+
+def test_what_is_broken_still_when_it_is_told_again_by_the_same_pull_waits_for_the_next() -> None:
+    pages, _ = pulled(
+        script(synced("c2", [BROKEN], has_more=True), refusal("ITEM_LOGIN_REQUIRED")), at_rest()
+    )
+    resumed = script(synced("c3"), synced("c3", [BROKEN]), synced("c3"))
+    pages, _ = pulled(resumed, pages[-1].next)
+    assert asked_from(resumed) == ["c2", "c1", "c3"]
+    assert not any(page.at_rest for page in pages)
+    stands = Standing.read(pages[-1].next)
+    assert (stands.unread, stands.retold) == ("c1", 1)
 
 
 def test_a_telling_again_that_is_cut_off_goes_on_where_it_was() -> None:
@@ -329,7 +340,6 @@ def test_whatever_breaks_and_wherever_a_pull_is_cut_off_the_books_are_right_once
         if pull(cut_off_after):
             assert held == bank.books, "a balance was told beside books that lack what it counts"
     bank.broken = set()
-    pull()
     pull()
     assert held == bank.books
     assert Standing.read(cursor).at_rest
