@@ -24,10 +24,6 @@ def ids(connections: list[LinkedConnection]) -> str:
     return ", ".join(f"'{each.connection_id}'" for each in connections)
 
 
-def dead(fleet: Fleet) -> int:
-    return fleet.rows("caudal_jobs.procrastinate_jobs where status = 'failed'")
-
-
 def test_a_job_that_can_never_succeed_dies_in_the_end_and_keeps_nobody(fleet: Fleet) -> None:
     fleet.workers(2, CAUDAL_RUN_TRIES_MAX=str(TRIES_MAX))
     fleet.brought_up_to_date()
@@ -62,7 +58,7 @@ def test_a_job_that_can_never_succeed_dies_in_the_end_and_keeps_nobody(fleet: Fl
         retried = fleet.start("jobs", "retry", "--all")
         wait_for("caudal jobs retry to end", lambda retried=retried: not retried.runs, 30)
         fleet.drained()
-        assert dead(fleet) == 0, retried.said()
+        assert fleet.dead() == [], retried.said()
     fleet.set_right()
     tell(
         23, "a job that fails by our own mistake each time", rounds * len(poisoned), f"dead after {TRIES_MAX} tries, the others flow, works once it is mended",
@@ -72,7 +68,7 @@ def test_a_job_that_can_never_succeed_dies_in_the_end_and_keeps_nobody(fleet: Fl
 
 def _die(fleet: Fleet, count: int) -> bool:
     fleet.hasten()
-    return dead(fleet) == count
+    return len(fleet.dead()) == count
 
 
 def test_a_worker_told_to_stop_finishes_or_hands_back_what_it_has(fleet: Fleet) -> None:

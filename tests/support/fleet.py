@@ -38,6 +38,7 @@ NOW: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SPACE: Final = "home"
 HOSTS: Final = ("ins_109508", "ins_109509", "ins_109510", "ins_109511")
 START_SECONDS_MAX: Final = 60
+COMPLAINTS_MAX: Final = 200
 QUICK: Final = {
     "CAUDAL_WORKER_TICK_MS": "200",
     "CAUDAL_WORKER_POLL_MS": "300",
@@ -168,6 +169,16 @@ class Fleet:
             process.kill()
         self.processes.clear()
 
+    def complaints(self) -> str:
+        """The last warnings and errors that any process told of."""
+        told = [
+            f"{log.name}: {line}"
+            for log in sorted(self.folder.glob("*.log"))
+            for line in log.read_text("utf-8", "replace").splitlines()
+            if any(level in line for level in ("warning", "error", "Traceback", "Error"))
+        ]
+        return "\n".join(told[-COMPLAINTS_MAX:])
+
     # The bank's side
 
     def link(self, how_many: int, *, webhooks: bool = False) -> list[LinkedConnection]:
@@ -236,6 +247,13 @@ class Fleet:
     def left(self) -> int:
         """How many jobs wait or are being done."""
         return self.rows("caudal_jobs.procrastinate_jobs where status in ('todo', 'doing')")
+
+    def dead(self) -> list[tuple[Any, ...]]:
+        """Jobs that are not tried again."""
+        return self.postgres.ask(
+            "select id, task_name, lock, args ->> 'cause', attempts from caudal_jobs.procrastinate_jobs "
+            "where status = 'failed' order by id"
+        )
 
     def rows(self, of: str) -> int:
         """How many rows there are of these (what comes after ``from``)."""

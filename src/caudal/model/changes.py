@@ -176,11 +176,16 @@ Change = AccountSeen | BalanceSeen | TransactionSeen | TransactionGone | Holding
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Coverage: from day `start` to day `end`, both included, the page's source has told *everything* it holds."""
+    """Coverage: from day `start` to day `end`, both included, the page's source has told *everything* it holds.
+
+    `holds`: the ids of all that. What it told of these days before, and isn't among them, it holds no more: that is gone.
+    None: absence says nothing (of statement files, say, each tells but what was exported).
+    """
 
     ref: SourceRef
     start: date
     end: date
+    holds: frozenset[str] | None = None
 
 
 class Unreadable(msgspec.Struct, frozen=True):

@@ -163,6 +163,9 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     if staged.sweep != "none":
         swept = await _sweep(tx, target, staged)
         told, touched = told + len(swept), touched | {row.account_id for row in swept}
+    if complete := _complete_rows(page, accounts):
+        swept = await tx.all("sweep_windows", _Swept, **space, stream=target.stream, rows=complete)
+        told, touched = told + len(swept), touched | {row.account_id for row in swept}
     await tx.run("resolve", **space)
     if staged.families:
         await tx.run("unite_families")
@@ -350,6 +353,22 @@ def _quarantine_rows(items: Iterable[Unreadable]) -> str:
             for item in items
         ]
     )
+
+
+def _complete_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+    """The windows whose absences count, of accounts that are kept; '' where there is none."""
+    rows = [
+        {
+            "source_account_id": accounts[window.ref].source_account_id,
+            "account_id": accounts[window.ref].account_id,
+            "start_on": window.start,
+            "end_on": window.end,
+            "ids": dict.fromkeys(sorted(window.holds), 1),
+        }
+        for window in page.windows
+        if window.holds is not None and accounts[window.ref].selected
+    ]
+    return json_rows(rows) if rows else ""
 
 
 def _window_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> str:

@@ -63,6 +63,7 @@ class _Investing:
         self._course = course
         self._refs = refs
         self._complete = False
+        self._met: set[str] = set()
         self._unread = False
 
     async def pages(self, answer: ItemAnswer) -> AsyncGenerator[Page, None]:
@@ -96,7 +97,8 @@ class _Investing:
                 course.standing, invested=mark, invested_to=end.isoformat()
             )
         whole = settled and not self._unread
-        windows = [Window(ref, start, end) for ref in self._refs] if whole else ()
+        held = frozenset(self._met)
+        windows = [Window(ref, start, end, held) for ref in self._refs] if whole else ()
         yield course.page(reading, windows=windows)
 
     async def _movements(self, start: date, end: date) -> AsyncGenerator[Page, None]:
@@ -107,7 +109,7 @@ class _Investing:
         if that row is where it was, and more or fewer if the rows shifted.
         """
         for _ in range(ROUNDS_MAX):
-            met: set[str] = set()
+            met = self._met = set()
             offset, ended = 0, False
             self._unread = False
             while not ended:

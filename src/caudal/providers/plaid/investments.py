@@ -80,22 +80,23 @@ def read_movements(records: Sequence[Raw], currencies: Currencies, reading: Read
     """
     names: list[str] = []
     for place, record in enumerate(records):
-        raw = text_of(record)
+        name = raw = text_of(record)
         try:
             told = _MOVEMENT.decode(record)
+            name = told.investment_transaction_id
             seen = _movement_seen(told, raw, currencies) if told.amount else None
         except (msgspec.DecodeError, MoneyError, ArithmeticError) as error:
-            names.append(raw)
+            names.append(name)
             where = f"investments/transactions/get $.investment_transactions[{place}]"
             lacking = Unreadable(where, str(error) or "not an amount that can be held", raw)
             reading.lack(lacking, again=not isinstance(error, NoDecimals))
             continue
-        names.append(told.investment_transaction_id)
+        names.append(name)
         if seen is not None:
             reading.changes.append(seen)
         else:
             # Rows shift between pulls: by its id rather than its place, it is quarantined once.
-            where = f"investments/transactions/get {told.investment_transaction_id}"
+            where = f"investments/transactions/get {name}"
             why = "moves no cash: the positions tell what came of it"
             reading.unreadable.append(Unreadable(where, why, raw, told.account_id))
     return names

@@ -558,6 +558,30 @@ where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
             and a.source_account_id = s.source_account_id and a.provider_id = live.provider_id)
 returning account_id
 
+-- name: sweep_windows
+-- The source holds of these days what it told, and nothing else. Each movement that stands in the ledger by its word, and
+-- isn't among that: all its records of this account join the page's incoming as gone.
+insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
+    claims, step, final, gone, replaces, raw, rule)
+select (select coalesce(max(ord), 0) from incoming) + row_number() over (), w.source_account_id, w.account_id,
+    uuidv7(), uuidv7(), live.provider_id, '', false, 0, true, true, '', '', 'not_in_window'
+from jsonb_to_recordset(%(rows)s) as w (source_account_id uuid, account_id uuid, start_on date, end_on date,
+    ids jsonb)
+join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = w.account_id and t.gone_at is null
+    and t.booked_on between w.start_on and w.end_on
+join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows
+    and head.source_account_id = w.source_account_id and not w.ids ? head.provider_id
+join caudal.run r on r.space_id = head.space_id and r.run_id = head.run_id and r.stream = %(stream)s
+join lateral (
+    select distinct o.provider_id
+    from caudal.observation_link l
+    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
+    where l.space_id = t.space_id and l.transaction_id = t.transaction_id
+        and o.source_account_id = w.source_account_id and not w.ids ? o.provider_id
+    offset 0
+) live on true
+returning account_id
+
 -- name: mark_proof_due
 -- These accounts' proof is to be concluded anew. In the order of their ids, so that two writers never wait crosswise.
 update caudal.account a set proof_due = true
