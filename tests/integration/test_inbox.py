@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
-from tests.support.books import all_rows
+from tests.support.books import all_rows, shut_out
 from tests.support.command import Command
 from tests.support.plaid_script import NOW, Script, refusal
 from tests.support.webhooks import KEY_GET, STRANGER, Office, office, signed, told
@@ -263,28 +263,11 @@ def test_what_cannot_be_committed_is_not_acknowledged(settings: Settings) -> Non
 def test_with_the_database_away_it_is_to_come_again_and_once_it_is_back_all_is_well(
     settings: Settings,
 ) -> None:
-    name = (
-        settings.database_url.rpartition("dbname=")[2].split()[0].strip("'")
-        if "dbname=" in settings.database_url
-        else settings.database_url.rpartition("/")[2].partition("?")[0]
-    )
-    server = settings.database_url.replace(name, "postgres")
-
-    def reachable(*, allowed: bool) -> None:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"alter database {name} allow_connections {allowed}")
-            connection.execute(
-                f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
-            )
-
     async def work(at: Office) -> None:
         assert (await at.post(NEWS)).status_code == 200
-        reachable(allowed=False)
-        try:
+        with shut_out(settings.database_url):
             answer = await asyncio.wait_for(at.post(told(item="later")), 5)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-        finally:
-            reachable(allowed=True)
         async with asyncio.timeout(10):
             while (await at.post(told(item="later"))).status_code != 200:
                 assert len(at.rows()) == 1

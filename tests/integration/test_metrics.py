@@ -4,8 +4,7 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -15,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from tests.support.books import ACCOUNT, Books, page, pull_of, seen
+from tests.support.books import ACCOUNT, Books, page, pull_of, seen, shut_out
 from tests.unit.test_logs import Log, logging_to
 
 from caudal.api import app, health
@@ -101,22 +100,6 @@ def done(settings: Settings, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-@contextmanager
-def database_away(settings: Settings) -> Iterator[None]:
-    """It takes no connection, and those there were are cut."""
-    name = psycopg.conninfo.conninfo_to_dict(settings.database_url)["dbname"]
-    elsewhere = psycopg.conninfo.make_conninfo(settings.database_url, dbname="postgres")
-    with psycopg.connect(elsewhere, autocommit=True) as connection:
-        connection.execute(f"alter database {name} allow_connections false".encode())
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
-        )
-        try:
-            yield
-        finally:
-            connection.execute(f"alter database {name} allow_connections true".encode())
-
-
 # --- is it alive, can it work --------------------------------------------------------------------------------
 
 
@@ -134,7 +117,7 @@ def test_without_its_database_it_is_alive_and_not_ready_and_still_tells_what_it_
 ) -> None:
     async def act(door: Door, opened: Installation, metrics: Metrics) -> list[httpx.Response]:
         metrics.counted("plaid", "accepted")
-        with database_away(settings):
+        with shut_out(settings.database_url):
             away = [await door("GET", path) for path in ("/healthz", "/readyz", "/metrics")]
         return [*away, await door("GET", "/readyz")]
 

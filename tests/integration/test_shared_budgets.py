@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.support.books import shut_out
 
 from caudal.providers import registry
 from caudal.providers.http import Budget, SystemClock
@@ -310,29 +310,10 @@ def test_a_longer_hold_stands_and_held_turns_come_back_one_by_one(conninfo: str)
 # --- Without the database -------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def shut_out(conninfo: str, server_conninfo: str) -> AsyncIterator[None]:
-    """Nobody gets to the database, and who was there is thrown out."""
-    name = conninfo_to_dict(conninfo)["dbname"]
-    with psycopg.connect(server_conninfo, autocommit=True) as connection:
-        connection.execute(f'alter database "{name}" allow_connections false')
-        connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
-        )
-        try:
-            yield
-        finally:
-            connection.execute(f'alter database "{name}" allow_connections true')
-
-
-def elsewhere(conninfo: str) -> str:
-    return make_conninfo(conninfo, dbname="postgres")
-
-
 def test_without_the_database_each_process_keeps_to_its_share(conninfo: str) -> None:
     async def act(one: Process, two: Process) -> list[timedelta]:
         assert await one.book(wait_max=NOTHING) == NOTHING
-        async with shut_out(conninfo, elsewhere(conninfo)):
+        with shut_out(conninfo):
             assert await one.book(wait_max=NOTHING) > NOTHING
             return [await one.book() for _ in range(4)]
 
@@ -350,7 +331,7 @@ def test_a_hold_outlives_the_database_and_is_told_to_the_others_when_it_is_back(
     monkeypatch.setattr(budgets, "_ALONE", SECOND)
 
     async def act(one: Process, two: Process) -> tuple[timedelta, timedelta, timedelta]:
-        async with shut_out(conninfo, elsewhere(conninfo)):
+        with shut_out(conninfo):
             await one.budgets.hold("feed", None, MINUTE)
             away = await one.book(wait_max=NOTHING)
         await asyncio.sleep(1)

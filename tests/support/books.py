@@ -1,12 +1,14 @@
 """Small worlds for tests of the engine: a space with a connection, pages made by hand, the ledger as a value."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from caudal.model.changes import (
     AccountKind,
@@ -96,6 +98,33 @@ def all_rows(conninfo: str, query: str, values: Sequence[object] = ()) -> list[t
     """Rows of the whole database, past row security: as the server's own superuser, whom no policy binds."""
     with psycopg.connect(conninfo) as connection:
         return connection.execute(query.encode(), values or None).fetchall()
+
+
+def cut_off(conninfo: str) -> int:
+    """End every session of the database but this one, as its restart would. Returns how many there were."""
+    name = conninfo_to_dict(conninfo)["dbname"]
+    with psycopg.connect(make_conninfo(conninfo, dbname="postgres"), autocommit=True) as connection:
+        ended = connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [name]
+        ).fetchall()
+    return len(ended)
+
+
+@contextmanager
+def shut_out(conninfo: str) -> Iterator[None]:
+    """The database takes no connection, and those there were are cut."""
+    name = conninfo_to_dict(conninfo)["dbname"]
+
+    def allow(*, connections: bool) -> None:
+        with psycopg.connect(make_conninfo(conninfo, dbname="postgres"), autocommit=True) as connection:
+            connection.execute(f'alter database "{name}" allow_connections {connections}'.encode())
+
+    allow(connections=False)
+    try:
+        cut_off(conninfo)
+        yield
+    finally:
+        allow(connections=True)
 
 
 def ledger_of(conninfo: str) -> list[tuple[object, ...]]:

@@ -5,7 +5,7 @@ Statements are named queries of sql/; a value never becomes part of a statement'
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -106,7 +106,6 @@ class Store:
                 "application_name": "caudal",
             },
             configure=_prepare,
-            check=AsyncConnectionPool.check_connection,
             reconnect_timeout=connect_seconds_max,
             open=False,
         )
@@ -162,13 +161,28 @@ class Store:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
         try:
-            async with self._pool.connection() as connection, connection.transaction():
-                yield Transaction(connection, self._observe)
+            async with AsyncExitStack() as stack:
+                yield Transaction(await self._begun(stack), self._observe)
                 self._observe("commit")
         except PoolTimeout:
             raise StoreError("the database is away, or all connections to it are busy") from None
         except psycopg.Error as error:
             raise _store_error("commit", error) from None
+
+    async def _begun(self, stack: AsyncExitStack) -> psycopg.AsyncConnection:
+        """A connection with a transaction begun; both end with `stack`. One that broke while it lay in the pool can't begin,
+        and no harm is done: the next is taken, until none can be left that lay there."""
+        for stale_left in reversed(range(self._pool.max_size + 1)):
+            connection = await stack.enter_async_context(self._pool.connection())
+            try:
+                await stack.enter_async_context(connection.transaction())
+            except psycopg.OperationalError:
+                await stack.aclose()
+                if not stale_left:
+                    raise
+            else:
+                break
+        return connection
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:

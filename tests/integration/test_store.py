@@ -1,0 +1,62 @@
+"""The one way to the database: connections that broke while they lay idle, and a database that is away."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from tests.support.books import cut_off, shut_out
+
+from caudal.model.errors import StoreError
+from caudal.store.database import Store
+
+
+async def begin(store: Store, meanwhile: Callable[[], object] = lambda: None) -> None:
+    async with store.installation() as tx:
+        assert await tx.run("enter_directory") == 1
+        meanwhile()
+        assert await tx.run("enter_directory") == 1
+
+
+async def several(store: Store, count: int) -> None:
+    """As many transactions at once, so that as many connections lie in the pool after."""
+    together = asyncio.Barrier(count)
+
+    async def one() -> None:
+        async with store.installation():
+            await together.wait()
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+
+def test_connections_that_broke_while_they_lay_idle_are_noticed_by_nobody(conninfo: str) -> None:
+    async def work() -> None:
+        async with await Store.open(conninfo, connections_max=4) as store:
+            await several(store, 4)
+            assert cut_off(conninfo) == 4
+            await begin(store)
+            await several(store, 4)
+            assert cut_off(conninfo) == 4
+            await several(store, 4)
+
+    asyncio.run(work())
+
+
+def test_one_that_breaks_amid_a_transaction_is_an_error_and_the_next_transaction_works(conninfo: str) -> None:
+    async def work() -> None:
+        async with await Store.open(conninfo) as store:
+            with pytest.raises(StoreError):
+                await begin(store, lambda: cut_off(conninfo))
+            await begin(store)
+
+    asyncio.run(work())
+
+
+def test_while_the_database_is_away_a_transaction_waits_its_turn_and_fails(conninfo: str) -> None:
+    async def work() -> None:
+        async with await Store.open(conninfo, turn_seconds_max=1) as store:
+            await begin(store)
+            with shut_out(conninfo), pytest.raises(StoreError, match="away"):
+                await begin(store)
+            await begin(store)
+
+    asyncio.run(work())
