@@ -279,11 +279,15 @@ class Fleet:
         self.due(live)
         locks = {f"connection:{each.connection_id}" for each in live}
 
-        def all_done() -> bool:
-            done = {turn.lock for turn in self.turns(place) if turn.ended is not None}
-            return locks <= done
+        def waiting() -> set[str]:
+            return locks - {turn.lock for turn in self.turns(place) if turn.ended is not None}
 
-        wait_for("every connection to be synced", all_done, seconds_max, every=0.2)
+        wait_for(
+            lambda: f"these to be synced: {waiting()}; to be done there is {self._left()}",
+            lambda: not waiting(),
+            seconds_max,
+            every=0.2,
+        )
         self.drained(seconds_max)
         return time.monotonic() - began
 
@@ -320,7 +324,7 @@ class Fleet:
         ledger is the truth, and the checker finds nothing. Returns how long the workers took."""
         self.sandbox.run(self.sandbox.faults.clear)
         if self._young:
-            self.drained(seconds_max)
+            self.brought_up_to_date(seconds_max)
             self.news(49)
             self._young = False
         self.news(1)

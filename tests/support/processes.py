@@ -133,11 +133,14 @@ def environ_of(settings: Settings) -> dict[str, str]:
     return given
 
 
-def wait_for(what: str, condition: Callable[[], Found], seconds_max: float, every: float = 0.05) -> Found:
+def wait_for(
+    what: str | Callable[[], str], condition: Callable[[], Found], seconds_max: float, every: float = 0.05
+) -> Found:
     """Wait until the condition gives something, look often, and say what was waited for where it never does."""
     until = time.monotonic() + seconds_max
     while not (found := condition()):
-        assert time.monotonic() < until, f"waited {seconds_max} s for {what}"
+        late = time.monotonic() >= until
+        assert not late, f"waited {seconds_max} s for {what if isinstance(what, str) else what()}"
         time.sleep(every)
     return found
 

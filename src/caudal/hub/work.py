@@ -61,14 +61,14 @@ class Hands:
             _LOG.info("a sync was cut short (%s)", type(error).__name__)
         except NotFound:
             _LOG.info("nothing to sync: the connection has ended")
-        except (Refused, ConfigError, SealError, StoreError):
+        except (Refused, ConfigError, StoreError):
             raise  # not the connection's: nothing of it was written down, or nothing mends it but a person
+        except SealError as error:
+            await self._mistaken(space, connection_id, cause, error)
         except CaudalError as error:
             _LOG.info("a sync ended early (%s)", type(error).__name__)
-        except Exception as error:
-            if await self._settled(space, connection_id, cause, error) is None:
-                raise
-            _LOG.warning("a sync failed by a mistake of ours; it is tried again", exc_info=True)
+        except Exception as error:  # noqa: BLE001  # it is raised again once it has come too often
+            await self._mistaken(space, connection_id, cause, error)
 
     async def inbox(self, task: Task) -> None:
         """Work off the webhooks that have come."""
@@ -92,15 +92,15 @@ class Hands:
             seconds = time.perf_counter() - began
             self._metrics.synced(connection.provider, result, seconds=seconds, **counts)
 
-    async def _settled(
-        self, space: Space, connection_id: UUID, cause: str, error: Exception
-    ) -> timedelta | None:
-        """After a mistake of ours, which no run could write down: when it comes again, None where it has too often."""
+    async def _mistaken(self, space: Space, connection_id: UUID, cause: str, error: Exception) -> None:
+        """After a mistake of ours, which no run could write down. Raises it again where it has come too often."""
         job = engine.Job(space.space_id, connection_id, bounds=self._installation.settings.run, cause=cause)
         async with self._installation.store.transaction(space.space_id) as tx:
             again_in = await engine.settle(tx, job, error)
             await events.write(tx, space.space_id, connection_id)
-        return again_in
+        if again_in is None:
+            raise error
+        _LOG.warning("a sync failed by a mistake of ours; it is tried again", exc_info=error)
 
 
 def _counts(told: SyncReport) -> dict[str, int]:

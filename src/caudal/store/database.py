@@ -170,9 +170,10 @@ class Store:
             raise _store_error("commit", error) from None
 
     async def _begun(self, stack: AsyncExitStack) -> psycopg.AsyncConnection:
-        """A connection with a transaction begun; both end with `stack`. One that broke while it lay in the pool can't begin,
-        and no harm is done: the next is taken, until none can be left that lay there."""
-        for stale_left in reversed(range(self._pool.max_size + 1)):
+        """A connection with a transaction begun; both end with `stack`. One that broke while it lay in the pool can't
+        begin, and no harm is done: the next is taken, until none can be left that lay there."""
+        stale_left = self._pool.max_size
+        while True:
             connection = await stack.enter_async_context(self._pool.connection())
             try:
                 await stack.enter_async_context(connection.transaction())
@@ -180,9 +181,9 @@ class Store:
                 await stack.aclose()
                 if not stale_left:
                     raise
+                stale_left -= 1
             else:
-                break
-        return connection
+                return connection
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:

@@ -13,7 +13,7 @@
 | Interrupted | stays | at once, from where it stopped | no |
 | a mistake of ours | stays | as after an outage | yes |
 
-That the database is away (StoreError) is no end of a run's: nothing is written of it, and its job is given back.
+That the database is away (StoreError) is no end of a run's: nothing is written of it, and its job begins again.
 
 A run that works makes whatever connection active again: no error sticks.
 """

@@ -13,8 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 import msgspec
-from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.jobs import Job
+from procrastinate import App, JobContext, PsycopgConnector
 
 from caudal.model.errors import CaudalError, StoreError
 from caudal.settings import WorkerBounds
@@ -38,8 +37,8 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Task], Awaitable[None]]
-"""Does a job. What it raises ends the job as failed for good: it is then on the dead-letter list; but StoreError
-gives it back."""
+"""Does a job. What it raises ends the job as failed for good: it is then on the dead-letter list; but where
+the database was away (StoreError) it is begun again, a bounded number of times."""
 
 Chore = Callable[[], Awaitable[object]]
 """Something every worker sees to now and then; that several do at once harms nothing."""
@@ -142,7 +141,7 @@ async def _serve(
 ) -> None:
     app = App(connector=connector, periodic_defaults={"max_delay": 0})
     for name, handler in staff.handlers.items():
-        app.task(name=name, pass_context=True, retry=_GiveBack(bounds.lost_max))(_task(handler, hand))
+        app.task(name=name, pass_context=True)(_task(handler, hand, bounds.lost_max))
     async with app.open_async():
         working = asyncio.create_task(
             app.run_worker_async(
@@ -167,31 +166,34 @@ async def _serve(
         raise ended
 
 
-class _GiveBack(BaseRetryStrategy):
-    """A job that the database was away for is nobody's failure: it goes back into the queue, a bounded number of times.
-    Any other error ends it."""
-
-    def __init__(self, tries_max: int) -> None:
-        self._tries_max = tries_max
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """In 1, 2, 4 … seconds, or not at all."""
-        if not isinstance(exception, StoreError) or job.attempts >= self._tries_max:
-            return None
-        return RetryDecision(retry_in={"seconds": 2**job.attempts})
-
-
-def _task(handler: Handler, hand: _Hand) -> Callable[..., Awaitable[None]]:
+def _task(handler: Handler, hand: _Hand, tries_max: int) -> Callable[..., Awaitable[None]]:
     async def run(context: JobContext, **args: str) -> None:
         job = context.job
         task = Task(job.id or 0, job.task_name, args, job.attempts)
         hand.take(task.id, job.worker_id)
         try:
-            await handler(task)
+            await _through(handler, task, tries_max)
         finally:
             hand.let_go(task.id)
 
     return run
+
+
+async def _through(handler: Handler, task: Task, tries_max: int) -> None:
+    """That the database was away is no failure of a job's: it is begun again, by whoever has it in hand, after 1, 2, 4 …
+    seconds."""
+    tries = 0
+    while True:
+        try:
+            await handler(task)
+        except StoreError as error:
+            tries += 1
+            if tries == tries_max:
+                raise
+            _LOG.warning("job %d: %s; beginning it again", task.id, error)
+            await asyncio.sleep(2 ** (tries - 1))
+        else:
+            return
 
 
 async def _rescue(store: Store, queues: Sequence[str], bounds: WorkerBounds, hand: _Hand) -> None:
