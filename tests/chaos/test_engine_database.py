@@ -52,7 +52,11 @@ def test_postgresql_killed_under_load_loses_nothing_acknowledged(fleet: Fleet) -
             time.sleep(random.Random(len(web)).uniform(0, 0.5))
             fleet.postgres.kill()
             down = time.monotonic()
-            time.sleep(2)
+            wait_for(
+                "a webhook to be refused",
+                lambda down=down: any(each.at > down and each.status != 200 for each in list(post.answers)),
+                30,
+            )
             fleet.postgres.start()
             up, place = time.monotonic(), fleet.place()
             refused += [each for each in list(post.answers) if down < each.at < up]
