@@ -57,9 +57,10 @@ def test_postgresql_killed_under_load_loses_nothing_acknowledged(fleet: Fleet) -
                 lambda down=down: any(each.at > down and each.status != 200 for each in list(post.answers)),
                 30,
             )
+            rising = time.monotonic()
             fleet.postgres.start()
             up, place = time.monotonic(), fleet.place()
-            refused += [each for each in list(post.answers) if down < each.at < up]
+            refused += [each for each in list(post.answers) if down < each.at < rising]
             fleet.due(fleet.town)
             web.append(wait_for("a webhook to be taken", lambda up=up: post.first_taken(up), 60))
             first_job_after(fleet, place)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 from tests.support.asking import CLOCK, PATIENCE_SECONDS, Diary, Errand
+from tests.support.tcp import listening
 
 from caudal.providers.http import Budget
 
@@ -64,26 +66,22 @@ class Provider:
         self.refused: list[Refused] = []
         self._refusals = refusals
         self._random = Random(7)
+        self._held = AsyncExitStack()
+        self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = await self._held.enter_async_context(listening(self._serve))
+        self.url = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        await self._server.wait_closed()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        await self._held.aclose()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 writer.write(self._answer(head, CLOCK.monotonic()))
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
             writer.close()
 
     def _answer(self, head: bytes, at: timedelta) -> bytes:

@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
 
+from tests.support.tcp import listening
+
 _CHUNK = 65_536
 
 
@@ -46,27 +48,21 @@ class Cable:
     async def _live(self) -> None:
         self._whole, self._end = asyncio.Event(), asyncio.Event()
         self._whole.set()
-        self._carrying: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._plugged_in, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set_result(asyncio.get_running_loop())
-        await self._end.wait()
-        server.close()
-        for task in self._carrying:
-            task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
+        async with listening(self._plugged_in) as self.port:
+            self._ready.set_result(asyncio.get_running_loop())
+            await self._end.wait()
 
     async def _plugged_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._whole.wait()
         try:
-            await self._whole.wait()
             there, back = await asyncio.open_unix_connection(self._to)
         except OSError:
             writer.close()
             return
-        for one, other in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._carry(one, other))
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
+        try:
+            await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+        finally:
+            back.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -39,10 +39,11 @@ class Postgres:
         return int((self._data / "postmaster.pid").read_text("utf-8").splitlines()[0])
 
     def kill(self) -> None:
-        """kill -9 of the postmaster; its children follow it by themselves."""
-        pid = self.pid
-        os.kill(pid, signal.SIGKILL)
-        wait_for("the postmaster to be gone", lambda: _is_over(pid), 10)
+        """kill -9 of the postmaster; its children follow it by themselves, and then it is down."""
+        postmaster = psutil.Process(self.pid)
+        pids = [postmaster.pid, *(child.pid for child in postmaster.children(recursive=True))]
+        os.kill(postmaster.pid, signal.SIGKILL)
+        wait_for("PostgreSQL to be gone", lambda: all(map(_is_over, pids)), 10)
 
     def restart(self) -> None:
         """As an operator does it: everybody's connection is ended (a "fast" shutdown), then it comes up again."""

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.tcp import listening
 from tests.unit.providers.http.wire import (
     Bench,
     Script,
@@ -319,14 +320,12 @@ def over_tls(server: ssl.SSLContext) -> tuple[ProviderError, list[str], list[byt
             received.append(await reader.read(1000))
             writer.close()
 
-        listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
-        async with listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with listening(serve, server) as port:
             bench = Bench(f"https://localhost:{port}", HttpBounds(retries_max=1))
             async with bench.http:
                 with pytest.raises(ProviderError) as caught:
                     await bench.http.send(call())
-        await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
         return caught.value, bench.outcomes, received
 
     return asyncio.run(run())

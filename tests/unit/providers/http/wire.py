@@ -4,9 +4,12 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Self, TypeVar
+
+from tests.support.tcp import listening
 
 from caudal.providers.http import Call, Exchange, HttpBounds, LocalBudgets, ProviderHttp
 
@@ -119,28 +122,23 @@ class Wire:
         self.scripts = list(scripts)
         self.asked: list[bytes] = []
         self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._held = AsyncExitStack()
+        self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        port = await self._held.enter_async_context(listening(self._serve))
+        self.url = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._held.aclose()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self.connections += 1
         try:
             while not writer.is_closing():
                 await self._turn(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
             writer.transport.abort()
