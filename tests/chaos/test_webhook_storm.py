@@ -5,7 +5,6 @@ Nothing is due by itself here: whatever reaches the ledger, a webhook brought it
 """
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.books import all_rows
+from tests.support.chaos import FULL, tell
 from tests.support.command import Command
 from tests.support.hub import CLIENT, Hub, Login, opened_hub
 from tests.support.plaid_script import HandClock
@@ -28,7 +28,6 @@ from caudal_sandbox.plaid.limits import Regime
 from caudal_sandbox.server import Sandbox
 from caudal_sandbox.world import World
 
-FULL = os.environ.get("CAUDAL_CHAOS") == "full"
 WEATHER = Weather(count=10_000 if FULL else 1_000, per_second=60)
 WORKERS = 2
 KILL_EVERY_SECONDS = 2.5
@@ -135,10 +134,11 @@ def test_webhooks_in_a_storm_are_worked_off_once_whoever_is_killed(
             assert dead == [], fleet.said()[-4000:]
             assert await hub.amiss() == []
             assert await hub.unsound() == {}
-            print(
-                f"webhook storm: {len(storm.sent)} deliveries {dict(storm.kinds)}, {storm.deeds} movements, "
-                f"{fleet.kills} kills in {raged:.0f} s, drained in {drained:.1f} s"
-            )
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(storm.kinds.items()))
+            tell(
+                11, f"webhooks ({kinds}) while workers are killed", len(storm.sent), "each genuine one done once, forged ones 401 and no row; ledger = truth",
+                f"{len(storm.genuine)} taken and done, {len(storm.forgeries)} refused with 401; {fleet.kills} kills in {raged:.0f} s, drained in {drained:.1f} s; ledger = truth",
+            )  # fmt: skip
 
     asyncio.run(work())
 

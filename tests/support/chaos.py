@@ -46,9 +46,15 @@ def table() -> str:
 
 
 def write_table(document: Path) -> None:
-    """Put the table where the document has its marks. Raises ValueError where it has none."""
+    """Put what was told where the document has its marks, beside the rows that stand there of other faults. Raises
+    ValueError where it has no marks."""
     before, begin, rest = document.read_text("utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    stood, end, after = rest.partition(_END)
     if not (begin and end):
         raise ValueError(f"{document}: no {_BEGIN} … {_END} to write between")
+    faults = {line.fault for line in told}
+    for row in stood.strip().splitlines()[2:]:
+        number, fault, struck, expected, seen = (cell.strip() for cell in row.strip("|").split("|"))
+        if fault not in faults:
+            tell(int(number), fault, int(struck), expected, seen)
     document.write_text(f"{before}{begin}\n{table()}\n{end}{after}", "utf-8")

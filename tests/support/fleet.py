@@ -226,10 +226,12 @@ class Fleet:
     # The engine's side
 
     def due(self, connections: Iterable[LinkedConnection]) -> None:
-        """These are due at once, and may be asked as often as one likes."""
+        """These are due at once, whatever they wait for, and may be asked as often as one likes."""
         ids = ", ".join(f"'{each.connection_id}'" for each in connections)
         self.postgres.do(
             f"update caudal.schedule set due_at = now(), held_until = null where connection_id in ({ids});"
+            "update caudal_jobs.procrastinate_jobs j set scheduled_at = now() where j.status = 'todo' and j.lock in "
+            f"(select 'connection:' || connection_id from caudal.schedule where connection_id in ({ids}));"
             "delete from caudal.budget"
         )
 
@@ -383,9 +385,9 @@ class Fleet:
                 yield hub
 
     def _left(self) -> list[tuple[Any, ...]]:
-        """Jobs that wait or are being done, and how long nothing was heard of whoever does them."""
+        """Jobs that wait, and until when, or are being done, and how long nothing was heard of whoever does them."""
         return self.postgres.ask(
-            "select j.id, j.task_name, j.args ->> 'cause', j.status, j.attempts, j.worker_id, now() - w.last_heartbeat "
+            "select j.id, j.task_name, j.args ->> 'cause', j.status, j.scheduled_at - now(), j.attempts, j.worker_id, now() - w.last_heartbeat "
             "from caudal_jobs.procrastinate_jobs j left join caudal_jobs.procrastinate_workers w on w.id = j.worker_id "
             "where j.status in ('todo', 'doing') order by j.id"
         )
