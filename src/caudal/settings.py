@@ -64,9 +64,6 @@ class HttpBounds(msgspec.Struct, frozen=True):
     budget_lease_ms: Count = 500
     """For how long a process leases turns of a budget that it shares with others. So old may be what it knows of a
     provider that said "too often" to another process."""
-    budget_workers_max: Count = 20
-    """How many processes there are at most: each keeps to that part of a budget while the database that they share it
-    by is away."""
     breaker_failures_max: Count = 5
     """Failures in a row after which nothing is sent for a while."""
     breaker_open_seconds: Count = 60

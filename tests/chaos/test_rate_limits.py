@@ -127,7 +127,6 @@ async def all_asked(conninfo: str) -> tuple[Provider, Provider, list[Diary]]:
                 budgets=BUDGETS,
                 minute=MINUTE,
                 lease=LEASE,
-                workers_max=PROCESSES,
             )
             for number in range(PROCESSES)
         ]

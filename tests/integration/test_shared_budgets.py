@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.books import shut_out
 
+from caudal.model.errors import StoreError
 from caudal.providers import registry
 from caudal.providers.http import Budget, SystemClock
 from caudal.providers.plaid.client import BUDGETS
@@ -37,7 +38,7 @@ class Process:
         self.store = store
         self.sent = sent
         self.clock = SystemClock()
-        self.budgets = SharedBudgets(store, "riverbank", table, **{"workers_max": 4, **more})
+        self.budgets = SharedBudgets(store, "riverbank", table, **more)
 
     async def book(
         self, item: str | None = None, wait_max: timedelta = FOREVER, operation: str = "feed"
@@ -190,7 +191,7 @@ def test_operations_and_providers_do_not_share_a_budget(conninfo: str) -> None:
     table = {"a": Budget(None, 1), "b": Budget(None, 1)}
 
     async def act(one: Process, two: Process) -> list[bool]:
-        other = SharedBudgets(two.store, "hillside", table, workers_max=4)
+        other = SharedBudgets(two.store, "hillside", table)
         waits = [await one.book(operation=name) for name in ("a", "b")]
         waits += [await other.book(name, None, FOREVER) for name in ("a", "b")]
         waits += [await two.book(operation="a")]
@@ -310,55 +311,29 @@ def test_a_longer_hold_stands_and_held_turns_come_back_one_by_one(conninfo: str)
 # --- Without the database -------------------------------------------------------------------------------------
 
 
-def test_without_the_database_each_process_keeps_to_its_share(conninfo: str) -> None:
-    async def act(one: Process, two: Process) -> list[timedelta]:
+def test_without_the_database_there_are_no_turns_and_once_it_is_back_there_are(conninfo: str) -> None:
+    async def act(one: Process, two: Process) -> None:
         assert await one.book(wait_max=NOTHING) == NOTHING
+        await asyncio.sleep(LEASE.total_seconds())
         with shut_out(conninfo):
-            assert await one.book(wait_max=NOTHING) > NOTHING
-            return [await one.book() for _ in range(4)]
+            waiting = await asyncio.gather(*(one.book() for _ in range(20)), return_exceptions=True)
+            assert {type(each) for each in waiting} == {StoreError}
+            with pytest.raises(StoreError):
+                await one.budgets.held("feed", None)
+        assert await one.book() <= SECOND
 
-    waits = with_two(conninfo, act, per_client=60, workers_max=4)
-    steps = {later - earlier for earlier, later in pairwise(waits)}
-    share = MINUTE / 11
-    assert all(abs(step - share) < SECOND / 10 for step in steps), (
-        "a quarter of the steady rate, and no burst"
-    )
+    with_two(conninfo, act, per_client=60)
 
 
-def test_a_hold_outlives_the_database_and_is_told_to_the_others_when_it_is_back(
-    conninfo: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budgets, "_ALONE", SECOND)
-
-    async def act(one: Process, two: Process) -> tuple[timedelta, timedelta, timedelta]:
+def test_a_hold_outlives_the_database_and_is_told_to_the_others_when_it_is_back(conninfo: str) -> None:
+    async def act(one: Process, two: Process) -> tuple[timedelta, timedelta]:
         with shut_out(conninfo):
             await one.budgets.hold("feed", None, MINUTE)
-            away = await one.book(wait_max=NOTHING)
-        await asyncio.sleep(1)
-        async with asyncio.timeout(30):
-            while one.budgets._unwritten:
-                back = await one.book(wait_max=NOTHING)
-                await asyncio.sleep(0.2)
-        return away, back, await two.book(wait_max=NOTHING)
+            with pytest.raises(StoreError):
+                await one.book(wait_max=NOTHING)
+        return await one.book(wait_max=NOTHING), await two.book(wait_max=NOTHING)
 
-    away, back, others = with_two(conninfo, act, per_client=6000)
-    assert away > 50 * SECOND
-    assert back > 30 * SECOND
-    assert others > 30 * SECOND
-
-
-def test_a_lock_that_nobody_lets_go_of_stops_no_worker(conninfo: str) -> None:
-    async def act(one: Process, two: Process) -> timedelta:
-        await two.book()
-        with psycopg.connect(conninfo) as stuck:
-            stuck.execute("set caudal.engine = 'on'")
-            stuck.execute("select from caudal.budget for update")
-            before = one.clock.monotonic()
-            wait = await one.book(wait_max=NOTHING)
-            assert one.clock.monotonic() - before < 8 * SECOND
-        return wait
-
-    assert with_two(conninfo, act, per_client=6000) > NOTHING
+    assert min(with_two(conninfo, act, per_client=6000)) > 30 * SECOND
 
 
 # --- The statement --------------------------------------------------------------------------------------------
@@ -493,7 +468,7 @@ def test_whoever_asks_for_however_many_no_minute_holds_more(
 def test_what_is_left_of_a_budget_can_be_read(conninfo: str) -> None:
     async def run() -> list[tuple[str, str, int | None, int | None, bool]]:
         async with await Store.open(conninfo, connections_max=4) as store:
-            plaid = SharedBudgets(store, "plaid", registry.budgets()["plaid"], workers_max=4)
+            plaid = SharedBudgets(store, "plaid", registry.budgets()["plaid"])
             for _ in range(3):
                 assert await plaid.book("item/get", "x", NOTHING) == NOTHING
             await plaid.hold("accounts/get", "x", MINUTE)
@@ -554,9 +529,7 @@ def test_full_buckets_are_forgotten_and_the_others_are_not(conninfo: str) -> Non
 def test_no_space_sees_the_budgets(conninfo: str) -> None:
     async def run() -> int:
         async with await Store.open(conninfo) as store:
-            await SharedBudgets(store, "riverbank", {"feed": Budget(None, 5)}, workers_max=1).book(
-                "feed", None, FOREVER
-            )
+            await SharedBudgets(store, "riverbank", {"feed": Budget(None, 5)}).book("feed", None, FOREVER)
             async with store.transaction() as tx:
                 return len(await rows.in_use(tx, 10))
 

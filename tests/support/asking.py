@@ -44,7 +44,6 @@ class Errand(msgspec.Struct, frozen=True):
     budgets: Mapping[str, Budget]
     minute: timedelta
     lease: timedelta
-    workers_max: int
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -130,7 +129,6 @@ async def run(errand: Errand) -> Diary:
                 store,
                 provider,
                 {OPERATION: errand.budgets[provider]},
-                workers_max=errand.workers_max,
                 lease=errand.lease,
                 minute=errand.minute,
             )

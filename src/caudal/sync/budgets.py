@@ -7,8 +7,7 @@ for many calls and nobody's unused turns come late and all at once.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +15,7 @@ import msgspec
 
 from caudal.model.errors import StoreError
 from caudal.providers import registry
-from caudal.providers.http import Budget, BudgetsOf, Clock, LocalBudgets, SystemClock
+from caudal.providers.http import Budget, BudgetsOf, Clock, SystemClock
 from caudal.providers.http.budgets import EVERYBODY, MINUTE, UNLIMITED, Pace
 from caudal.settings import HttpBounds
 from caudal.store import budgets as rows
@@ -30,10 +29,6 @@ _NOTHING: Final = timedelta(0)
 _LEASE: Final = timedelta(milliseconds=500)
 _LATE_LEASES: Final = 2
 _SPARE_LEASES: Final = 1
-_STORE_PATIENCE: Final = timedelta(seconds=2)
-"""How long the database is waited for before this process goes on alone."""
-_ALONE: Final = timedelta(seconds=5)
-"""How long it does before it looks for the database again."""
 _LEFT_MAX: Final = 500
 
 
@@ -56,7 +51,7 @@ def shared(store: Store, bounds: HttpBounds) -> BudgetsOf:
 
     def of(provider: str, table: Mapping[str, Budget]) -> SharedBudgets:
         lease = timedelta(milliseconds=bounds.budget_lease_ms)
-        return SharedBudgets(store, provider, table, workers_max=bounds.budget_workers_max, lease=lease)
+        return SharedBudgets(store, provider, table, lease=lease)
 
     return of
 
@@ -81,10 +76,8 @@ class SharedBudgets:
     turns in the database therefore keep to n in a minute *and three leases*. Time is the database's: turns come by its
     clock, whatever clocks the processes have; only how long a statement took is measured here, and counted as late.
 
-    While the database is away, or slower than two seconds, this process hands out its own: one of `workers_max` equal
-    shares of the steady rate, beginning once all that was booked ahead has passed. Together with the turns from before
-    and after, these stay within n, unless some processes reach the database and others don't, or n is smaller than
-    `workers_max`: then they do on the average.
+    While the database is away there are no turns (StoreError): what they would be for could not be kept either. A hold
+    that it can't be told of is told to it before the next turn is asked for.
     """
 
     def __init__(
@@ -93,7 +86,6 @@ class SharedBudgets:
         provider: str,
         table: Mapping[str, Budget],
         *,
-        workers_max: int,
         default: Budget = UNLIMITED,
         lease: timedelta = _LEASE,
         minute: timedelta = MINUTE,
@@ -103,7 +95,6 @@ class SharedBudgets:
         self._store = store
         self._provider = provider
         self._table = table
-        self._workers_max = workers_max
         self._default = default
         self._lease = lease
         self._late = lease * _LATE_LEASES
@@ -117,44 +108,8 @@ class SharedBudgets:
         self._writing = asyncio.Lock()
         self._desks: dict[str, Desk] = {}
         """By operation."""
-        self._alone: LocalBudgets | None = None
-        self._away_until = _NOTHING
 
     async def book(self, operation: str, item: str | None, wait_max: timedelta) -> timedelta:
-        alone = self._alone if self._away else None
-        if alone is None:
-            try:
-                return await self._book(operation, item, wait_max)
-            except (StoreError, TimeoutError) as error:
-                alone = await self._go_alone(error, ahead=wait_max)
-        return await alone.book(operation, item, wait_max)
-
-    async def hold(self, operation: str, item: str | None, pause: timedelta) -> None:
-        until = self._clock.monotonic() + pause
-        whose = self._budget(operation).told(item)
-        bucket = next(each for each in self._buckets(operation, item) if each.item == whose)
-        bucket.hold(until)
-        key = (operation, whose)
-        self._unwritten[key] = max(until, self._unwritten.get(key, until))
-        if self._alone is not None:
-            await self._alone.hold(operation, item, pause)
-        if not self._away:
-            try:
-                await self._write_holds()
-            except (StoreError, TimeoutError) as error:
-                await self._go_alone(error, ahead=_NOTHING)
-
-    async def held(self, operation: str, item: str | None) -> timedelta:
-        buckets = self._buckets(operation, item)
-        if not self._fresh(buckets) and not self._away:
-            try:
-                await self._ask(operation, Question(buckets, _NOTHING))
-            except (StoreError, TimeoutError) as error:
-                await self._go_alone(error, ahead=_NOTHING)
-        now = self._clock.monotonic()
-        return max(now, *(bucket.held_until for bucket in buckets)) - now
-
-    async def _book(self, operation: str, item: str | None, wait_max: timedelta) -> timedelta:
         if self._unwritten and not self._writing.locked():
             await self._write_holds()
         buckets = self._buckets(operation, item)
@@ -165,6 +120,25 @@ class SharedBudgets:
             asked = await self._ask(operation, Question(buckets, wait_max, start if lacking else None))
             wait = self._from_hand(buckets, wait_max, asked=asked)
         return wait
+
+    async def hold(self, operation: str, item: str | None, pause: timedelta) -> None:
+        until = self._clock.monotonic() + pause
+        whose = self._budget(operation).told(item)
+        bucket = next(each for each in self._buckets(operation, item) if each.item == whose)
+        bucket.hold(until)
+        key = (operation, whose)
+        self._unwritten[key] = max(until, self._unwritten.get(key, until))
+        try:
+            await self._write_holds()
+        except StoreError as error:
+            _LOG.warning("%s: the others can't be told yet to stay away: %s", self._provider, error)
+
+    async def held(self, operation: str, item: str | None) -> timedelta:
+        buckets = self._buckets(operation, item)
+        if not self._fresh(buckets):
+            await self._ask(operation, Question(buckets, _NOTHING))
+        now = self._clock.monotonic()
+        return max(now, *(bucket.held_until for bucket in buckets)) - now
 
     def _from_hand(
         self, buckets: Sequence[Leased], wait_max: timedelta, *, asked: bool = False
@@ -183,24 +157,33 @@ class SharedBudgets:
         return start - now
 
     async def _ask(self, operation: str, question: Question) -> bool:
-        """Have it asked: one at a time asks, for all who wait by then. Returns whether it was, with an answer."""
+        """Have it asked: one at a time asks, for all who wait by then. Returns whether it was answered; raises StoreError
+        where it couldn't be."""
         desk = self._desks.setdefault(operation, Desk())
         desk.enter(question)
         try:
             async with desk.turnstile:
                 if desk.waits(question):
-                    if self._away:
-                        raise StoreError("the database is away")
-                    await self._ask_for_all(operation, desk.take(question, self._lease))
+                    await self._ask_together(operation, desk.take(question, self._lease))
         finally:
             desk.leave(question)
+        if question.failed is not None:
+            raise StoreError(str(question.failed))
         return question.answered
+
+    async def _ask_together(self, operation: str, questions: Sequence[Question]) -> None:
+        """The same answer, or the same failure, for all of them."""
+        try:
+            await self._ask_for_all(operation, questions)
+        except StoreError as error:
+            for question in questions:
+                question.failed = error
 
     async def _ask_for_all(self, operation: str, questions: Sequence[Question]) -> None:
         """One statement: turns of what they lack, and whether any of their buckets is held."""
         asked = needs(questions)
         wait_max = max(question.wait_max for question in questions)
-        async with self._shared() as tx:
+        async with self._store.engine() as tx:
             sent = self._clock.monotonic()
             granted = await rows.book(
                 tx,
@@ -222,9 +205,7 @@ class SharedBudgets:
             written = dict(self._unwritten)
             if not written:
                 return
-            if self._away:
-                raise StoreError("the database is away")
-            async with self._shared() as tx:
+            async with self._store.engine() as tx:
                 now = self._clock.monotonic()
                 holds = [self._hold(key, until - now) for key, until in written.items()]
                 await rows.hold(tx, self._provider, holds)
@@ -235,43 +216,6 @@ class SharedBudgets:
     def _hold(self, key: tuple[str, str], pause: timedelta) -> Hold:
         pace = self._pace(*key)
         return Hold(*key, max(pause, _NOTHING), pace.tolerance if pace else None)
-
-    @asynccontextmanager
-    async def _shared(self) -> AsyncIterator[Transaction]:
-        """A transaction, as long as the database can be reached; being able to ends being alone."""
-        async with asyncio.timeout(_STORE_PATIENCE.total_seconds()), self._store.engine() as tx:
-            yield tx
-        if self._alone is not None:
-            _LOG.info("%s: the database is back: its budgets are shared again", self._provider)
-            self._alone = None
-            self._away_until = _NOTHING
-
-    async def _go_alone(self, error: Exception, *, ahead: timedelta) -> LocalBudgets:
-        """Budgets of this process's own for the next while; what is known to be held stays held."""
-        now = self._clock.monotonic()
-        self._away_until = now + _ALONE
-        if self._alone is not None:
-            return self._alone
-        why = str(error) or "no answer in time"
-        _LOG.warning("%s: budgets can't be shared (%s): 1/%d each", self._provider, why, self._workers_max)
-        self._alone = alone = LocalBudgets(
-            self._table,
-            default=self._default,
-            items_max=self._items_max,
-            minute=self._minute,
-            share=self._workers_max,
-            begins_in=ahead,
-            clock=self._clock,
-        )
-        for (operation, item), bucket in self._leased.items():
-            if bucket.held_until > now:
-                await alone.hold(operation, item or None, bucket.held_until - now)
-        return alone
-
-    @property
-    def _away(self) -> bool:
-        """Whether the database was away a moment ago."""
-        return self._clock.monotonic() < self._away_until
 
     def _fresh(self, buckets: Sequence[Leased]) -> bool:
         """Whether what is known of holds is no older than a lease."""

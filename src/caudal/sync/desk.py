@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from caudal.model.errors import StoreError
 from caudal.store.budgets import Wish
 from caudal.sync.leases import Leased
 
@@ -22,6 +23,7 @@ class Question:
         self.wait_max = wait_max
         self.start = start
         self.answered = False
+        self.failed: StoreError | None = None
 
 
 class Need:

@@ -42,7 +42,7 @@ class Acceptor:
             event_key = await self._providers[provider].verify_webhook(delivery)
         except NotGenuine:
             return Verdict.FORGED
-        except ProviderError:
+        except (ProviderError, StoreError):  # its key can't be asked for now
             return Verdict.UNAVAILABLE
         letter = Letter(
             provider=provider,

@@ -93,17 +93,6 @@ class Pace(msgspec.Struct, frozen=True):
         interval = _ceiling(minute, limit + 1 - burst)
         return cls(interval, (burst - 1) * interval)
 
-    @classmethod
-    def share(cls, limit: int, of: int, minute: timedelta = MINUTE) -> Self:
-        """The part of one of so many that don't know of each other: of the steady rate, never a burst.
-
-        All of them together keep to `limit` even when they keep step. Where it has fewer turns than they are many, only
-        on the average.
-        """
-        steady = limit + 1 - max(1, limit // _BURST_PART)
-        own = steady // of
-        return cls(_ceiling(minute, own) if own else _ceiling(minute * of, steady), _NOTHING)
-
     @property
     def burst(self) -> int:
         """How many turns may come at once."""
@@ -120,9 +109,6 @@ class LocalBudgets:
     of n, at least one, in the same instant. What it costs: a steady caller gets n + 1 less that quarter per minute.
     Turns are given in the order they are asked for. Of items not heard of lately the bucket may be forgotten
     (`items_max`): it then starts full, and the client's own bucket is what still holds.
-
-    `share`: this process is one of so many, each with budgets of its own. Its turns are that part of all, and the first
-    comes only an interval after they begin, `begins_in` from now.
     """
 
     def __init__(
@@ -132,17 +118,13 @@ class LocalBudgets:
         default: Budget = UNLIMITED,
         items_max: int = 10_000,
         minute: timedelta = MINUTE,
-        share: int = 1,
-        begins_in: timedelta = _NOTHING,
         clock: Clock | None = None,
     ) -> None:
         self._table = table
         self._default = default
         self._items_max = items_max
         self._minute = minute
-        self._share = share
         self._clock = clock or SystemClock()
-        self._begins = self._clock.monotonic() + begins_in
         self._clients: dict[str, Bucket] = {}
         """By operation. Operations are names in an adapter's code, so these are few."""
         self._items: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
@@ -183,10 +165,7 @@ class LocalBudgets:
             self._items.move_to_end((operation, whose))
         if bucket is not None or limit is None:
             return bucket
-        if self._share == 1:
-            return self._keep(operation, whose, Bucket(Pace.of(limit, self._minute), now))
-        pace = Pace.share(limit, self._share, self._minute)
-        return self._keep(operation, whose, Bucket(pace, self._begins + pace.interval))
+        return self._keep(operation, whose, Bucket(Pace.of(limit, self._minute), now))
 
     def _keep(self, operation: str, whose: str, bucket: "Bucket") -> "Bucket":
         if whose == EVERYBODY:

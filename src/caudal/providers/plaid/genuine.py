@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from msgspec import Meta
 
-from caudal.model.errors import NotGenuine, ProviderError, Unavailable
+from caudal.model.errors import CaudalError, NotGenuine, Unavailable
 from caudal.providers.base import Delivery
 from caudal.providers.http import Clock
 from caudal.providers.plaid.client import PlaidClient
@@ -217,7 +217,7 @@ class KeyCache:
                 self._note_unknown(kid)
                 return
             self._note(kid, answer.key)
-        except (ProviderError, TimeoutError) as error:
+        except (CaudalError, TimeoutError) as error:
             if kid in self._known:  # one fetched a day ago does until Plaid can be asked again
                 return
             if isinstance(error, TimeoutError):

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.providers.http.wire import Bench, HandClock, Wire, against, call, reply
 
@@ -154,31 +154,6 @@ def test_a_turn_that_is_only_far_off_is_not_held() -> None:
     at, _ = budgets(per_item=1)
     assert [book(at, "one") for _ in range(2)] == [NOTHING, MINUTE]
     assert asyncio.run(at.held("feed", "one")) == NOTHING
-
-
-@settings(deadline=None)
-@given(limit=st.integers(2, 100), processes=st.integers(2, 20), late=st.integers(0, 70))
-def test_processes_that_know_nothing_of_each_other_keep_to_the_limit_together(
-    limit: int, processes: int, late: int
-) -> None:
-    """From the moment they are alone on, and together with what was spent of the minute before."""
-    assume(limit + 1 - limit // 4 >= processes)
-    clock = HandClock()
-    whole = LocalBudgets({}, default=Budget(None, limit), clock=clock)
-    starts = [clock.passed + wait for _ in range(limit) if (wait := book(whole, None, MINUTE)) < MINUTE]
-    clock.passed = max(starts) + timedelta(seconds=late)
-    for _ in range(processes):
-        mine = LocalBudgets({}, default=Budget(None, limit), share=processes, clock=clock)
-        starts += [clock.passed + book(mine) for _ in range(limit // processes + 2)]
-    assert most_in_a_minute(starts) <= limit
-
-
-def test_a_share_begins_when_it_is_told_to() -> None:
-    at = LocalBudgets({"feed": Budget(None, 1)}, share=2, begins_in=timedelta(seconds=5), clock=HandClock())
-    assert [book(at) for _ in range(2)] == [
-        2 * MINUTE + timedelta(seconds=5),
-        4 * MINUTE + timedelta(seconds=5),
-    ]
 
 
 def test_held_turns_come_back_one_by_one() -> None:
