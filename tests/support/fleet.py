@@ -115,8 +115,7 @@ class Fleet:
         self.settings = Settings(
             home=str(self.folder / "home"), database_url=self.postgres.conninfo, plaid=plaid
         )
-        with installation.database(self.settings) as conninfo:
-            installation.make_current(conninfo, self.settings)
+        self.made_current()
         self.postgres.do(_CHRONICLE)
         return self
 
@@ -124,6 +123,11 @@ class Fleet:
         self.end_all()
         self.sandbox.__exit__(None, None, None)
         self.postgres.close()
+
+    def made_current(self) -> None:
+        """Its database has the version and the rights that Caudal wants."""
+        with installation.database(self.settings) as conninfo:
+            installation.make_current(conninfo, self.settings)
 
     # Processes
 
@@ -284,9 +288,14 @@ class Fleet:
         def waiting() -> set[str]:
             return locks - {turn.lock for turn in self.turns(place) if turn.ended is not None}
 
+        def all_done() -> bool:
+            if (late := waiting()) and not self.left():  # a run that ended just now has said when it is due
+                self.due(each for each in live if f"connection:{each.connection_id}" in late)
+            return not late
+
         wait_for(
             lambda: f"these to be synced: {waiting()}; to be done there is {self._left()}",
-            lambda: not waiting(),
+            all_done,
             seconds_max,
             every=0.2,
         )

@@ -18,6 +18,7 @@ from caudal.settings import Settings, load, variables
 from caudal.store.server import Server
 
 Found = TypeVar("Found")
+_BACKUP = "backup"
 
 
 class Postgres:
@@ -25,6 +26,7 @@ class Postgres:
 
     def __init__(self, folder: Path, dbname: str = "caudal") -> None:
         self._server = Server(folder)
+        self._dbname = dbname
         self._data = folder / "data"
         self._held = ExitStack()
         self.conninfo = self._server.conninfo(dbname)
@@ -51,6 +53,19 @@ class Postgres:
         os.kill(pid, signal.SIGINT)
         wait_for("PostgreSQL to stop", lambda: _is_over(pid), 30)
         self.start()
+
+    def back_up(self) -> None:
+        """Keep the database as it is now. Nobody may be connected to it."""
+        self._copied(self._dbname, _BACKUP)
+
+    def restore(self) -> None:
+        """Have it as it was kept. Nobody may be connected to it."""
+        self._copied(_BACKUP, self._dbname)
+
+    def _copied(self, source: str, name: str) -> None:
+        with psycopg.connect(self._server.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f'drop database if exists "{name}"'.encode())
+            connection.execute(f'create database "{name}" template "{source}"'.encode())
 
     def ask(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Rows, past row security."""
