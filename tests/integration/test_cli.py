@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.support.books import all_rows
 from tests.support.command import Command
 from tests.support.imports import row_counts, written
+from tests.support.processes import wait_for
 from tests.support.statements import Account, Movement, Statement, generated, iban_of
 
 from caudal import __version__
@@ -386,6 +389,26 @@ def test_serve_keeps_the_database_up_until_it_is_told_to_stop(caudal: Command) -
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "down\n", "")
+
+
+def test_a_worker_tells_how_it_goes_where_it_is_asked_to_and_takes_no_webhooks(caudal: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = caudal.start("worker", "--queues", "sync", "--port", str(port))
+    assert "working on sync" in process.stdout.readline()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as there:
+        wait_for("it to listen", lambda: listens(port), 20)
+        assert there.get("/healthz").status_code == there.get("/readyz").status_code == 200
+        assert "caudal_sync_runs_total" in there.get("/metrics").text
+        assert there.post("/webhooks/plaid", content=b"{}").status_code == 404
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "down\n")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_reading_changes_nothing(caudal: Command, giro: Path) -> None:

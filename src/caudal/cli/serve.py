@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Final
 
@@ -25,17 +25,21 @@ from caudal.sync.workers import QUEUES
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What of the hub this process is."""
+    """What of the hub this process is. `port` None: it doesn't listen; `webhooks`: where it does, for them too. `queues`:
+    those it takes jobs from."""
 
     host: str
-    port: int
-    http: bool
-    worker: bool
+    port: int | None
+    webhooks: bool
+    queues: Sequence[str]
     schedule: bool
 
 
+_HOST: Final = click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+
+
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@_HOST
 @click.option("--port", default=8710, show_default=True, help="0: any free one.")
 @click.option("--no-http", is_flag=True, help="Don't listen: no webhooks, no health, no metrics.")
 @click.option("--no-worker", is_flag=True, help="Take no jobs: `caudal worker` does, elsewhere.")
@@ -45,9 +49,15 @@ class Parts(msgspec.Struct, frozen=True):
 )
 def serve(host: str, port: int, *, no_http: bool, no_worker: bool, no_schedule: bool, sandbox: bool) -> None:
     """Keep everything in sync until told to stop: take webhooks, see what is due, do the work, tell how it goes."""
-    parts = Parts(host, port, not no_http, not no_worker, not no_schedule)
+    parts = Parts(
+        host=host,
+        port=None if no_http else port,
+        webhooks=True,
+        queues=() if no_worker else QUEUES,
+        schedule=not no_schedule,
+    )
     with running() if sandbox else nullcontext() as url:
-        uvloop.run(_serve(_pointed(load(), parts, url), parts))
+        uvloop.run(_run(_pointed(load(), parts, url), parts))
 
 
 def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
@@ -67,20 +77,34 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
     return msgspec.structs.replace(settings, plaid=plaid)
 
 
-async def _serve(settings: Settings, parts: Parts) -> None:
+@click.command()
+@click.option("--queues", default=",".join(QUEUES), show_default=True, help="The queues to take jobs from.")
+@click.option("--no-schedule", is_flag=True, help="Only work; leave it to others to see what is due.")
+@_HOST
+@click.option(
+    "--port", type=int, help="Tell there how it goes (/healthz, /readyz, /metrics); 0: any free one."
+)
+def worker(queues: str, host: str, port: int | None, *, no_schedule: bool) -> None:
+    """Take jobs until told to stop (SIGTERM, Ctrl-C): as many of these as you like, on as many machines as you like."""
+    wanted = [name.strip() for name in queues.split(",") if name.strip()]
+    if unknown := sorted(set(wanted) - set(QUEUES)) or (not wanted and ["none named"]):
+        raise click.UsageError(f"no such queue: {', '.join(unknown)} (there are: {', '.join(QUEUES)})")
+    uvloop.run(_run(load(), Parts(host, port, webhooks=False, queues=wanted, schedule=not no_schedule)))
+
+
+async def _run(settings: Settings, parts: Parts) -> None:
     async with process(settings) as here, stopping() as stop:
-        doing: list[Coroutine[None, None, object]] = [
-            stop.wait()
-        ]  # with all parts left out: the database is kept up
-        if parts.http:
-            doing.append(_listen(here, parts, stop))
-        if parts.worker or parts.schedule:
+        # With all parts left out the database is kept up until the end.
+        doing: list[Coroutine[None, None, object]] = [stop.wait()]
+        if parts.port is not None:
+            doing.append(_listen(here, parts, parts.port, stop))
+        if parts.queues or parts.schedule:
             doing.append(
                 work.work(
                     here.installation,
                     here.providers,
                     stop,
-                    queues=QUEUES if parts.worker else (),
+                    queues=parts.queues,
                     schedules=parts.schedule,
                     metrics=here.metrics,
                 )
@@ -88,32 +112,8 @@ async def _serve(settings: Settings, parts: Parts) -> None:
         async with asyncio.TaskGroup() as group:
             for each in doing:
                 group.create_task(each)
-            show.console.print(f"up; home {settings.home_path}; Ctrl-C ends it", soft_wrap=True)
-    show.console.print("down")
-
-
-@click.command()
-@click.option("--queues", default=",".join(QUEUES), show_default=True, help="The queues to take jobs from.")
-@click.option("--no-schedule", is_flag=True, help="Only work; leave it to others to see what is due.")
-def worker(queues: str, *, no_schedule: bool) -> None:
-    """Take jobs until told to stop (SIGTERM, Ctrl-C): as many of these as you like, on as many machines as you like."""
-    wanted = [name.strip() for name in queues.split(",") if name.strip()]
-    if unknown := sorted(set(wanted) - set(QUEUES)) or (not wanted and ["none named"]):
-        raise click.UsageError(f"no such queue: {', '.join(unknown)} (there are: {', '.join(QUEUES)})")
-    uvloop.run(_work(wanted, schedules=not no_schedule))
-
-
-async def _work(queues: list[str], *, schedules: bool) -> None:
-    async with process(load()) as here, stopping() as stop:
-        show.console.print(f"working on {', '.join(queues)}; Ctrl-C ends it")
-        await work.work(
-            here.installation,
-            here.providers,
-            stop,
-            queues=queues,
-            schedules=schedules,
-            metrics=here.metrics,
-        )
+            working = f"; working on {', '.join(parts.queues)}" if parts.queues else ""
+            show.console.print(f"up; home {settings.home_path}{working}; Ctrl-C ends it", soft_wrap=True)
     show.console.print("down")
 
 
@@ -138,13 +138,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _listen(here: Process, parts: Parts, stop: asyncio.Event) -> None:
-    there = await here.providers.set_up()
+async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -> None:
+    there = await here.providers.set_up() if parts.webhooks else {}
     async with apart(here.installation, _DOOR_CONNECTIONS) as door:
         told = health.routes(door, here.metrics)
         asgi = app.make(door, there, told, counted=here.metrics.counted)
         config = uvicorn.Config(
-            Requests(asgi, here.metrics), host=parts.host, port=parts.port, server_header=False, **logs.SERVER
+            Requests(asgi, here.metrics), host=parts.host, port=port, server_header=False, **logs.SERVER
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
