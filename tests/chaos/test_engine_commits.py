@@ -13,7 +13,7 @@ from tests.support.hub import Hub, Login, opened_hub
 from tests.support.plaid_script import HandClock
 from tests.support.webhooks import Office, office, told
 
-from caudal.hub import connections, doctor
+from caudal.hub import connections, credentials, doctor, installation, keys
 from caudal.hub.installation import Installation
 from caudal.model.errors import Revoked
 from caudal.settings import Settings
@@ -168,6 +168,37 @@ def left_of_secrets(conninfo: str) -> int:
         conninfo, "select count(*)::int from caudal.data_key where connection_id is not null"
     )
     return int(str(count))
+
+
+def test_a_rewrapping_of_keys_that_ends_at_any_commit_is_finished_by_the_next(settings: Settings) -> None:
+    async def story(hub: Hub, statements: Statements) -> None:
+        made = [await linked(hub, nth) for nth in range(3)]
+        space = hub.space.space_id
+
+        async def secrets(opened: Installation) -> list[dict[str, bytes]]:
+            return [await credentials.reveal_all(opened, space, each.connection_id) for each in made]
+
+        kept = await secrets(hub.opened)
+        with statements.ending_before(None):
+            await keys.rotate(hub.opened)
+        points = places(statements.sent)
+        for place in points:
+            async with installation.opened(hub.opened.settings, statements) as opened:
+                await died(statements, place, keys.rotate(opened))
+            async with installation.opened(hub.opened.settings) as opened:
+                await keys.rewrap(opened)
+                assert await secrets(opened) == kept
+                assert {each.data_keys for each in await keys.status(opened) if not each.primary} == {0}
+                assert await unsound(opened) == []
+        tell(
+            2,
+            "end of the process at each commit of a rewrapping of keys",
+            len(points),
+            "every secret opens, the next rewrapping finishes",
+            "all open, none left under an old key, checker clean",
+        )
+
+    in_hub(settings, story)
 
 
 def test_webhooks_whose_working_off_ends_at_any_commit_are_worked_off_the_next_time(
