@@ -27,7 +27,8 @@ def ids(connections: list[LinkedConnection]) -> str:
 def test_a_job_that_can_never_succeed_dies_in_the_end_and_keeps_nobody(fleet: Fleet) -> None:
     fleet.workers(2, CAUDAL_RUN_TRIES_MAX=str(TRIES_MAX))
     fleet.brought_up_to_date()
-    poisoned, well = fleet.town[: POISONED // 5 or 1], fleet.town[POISONED // 5 or 1 :]
+    half = min(POISONED // 5, len(fleet.town) // 2)
+    poisoned, well = fleet.town[:half], fleet.town[half:]
     rounds, longest = -(-POISONED // len(poisoned)), 0.0
     for _ in range(rounds):
         since = fleet.place()

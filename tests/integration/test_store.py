@@ -1,12 +1,16 @@
 """The one way to the database: connections that broke while they lay idle, and a database that is away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from tests.support.books import cut_off, shut_out
 
 from caudal.model.errors import StoreError
+from caudal.store import database
+from caudal.store.conninfo import watched
 from caudal.store.database import Store
 
 
@@ -49,6 +53,34 @@ def test_one_that_breaks_amid_a_transaction_is_an_error_and_the_next_transaction
             await begin(store)
 
     asyncio.run(work())
+
+
+def test_who_falls_silent_amid_a_transaction_leaves_no_lock_behind(
+    conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_SILENT_SECONDS_MAX", 1)
+    space = uuid4()
+
+    async def lock(store: Store, then: Callable[[], Awaitable[None]] | None = None) -> None:
+        async with asyncio.timeout(10), store.installation() as tx:
+            await tx.run("lock_names", wanted=True, space_id=space)
+            if then is not None:
+                await then()
+
+    async def work() -> None:
+        async with await Store.open(conninfo) as silent, await Store.open(conninfo) as other:
+            with pytest.raises(StoreError):
+                await lock(silent, lambda: lock(other))
+            await begin(silent)
+
+    asyncio.run(work())
+
+
+def test_over_tcp_a_server_that_is_silent_is_noticed_unless_somebody_says_otherwise() -> None:
+    usual = conninfo_to_dict(watched("host=db.example dbname=money"))
+    assert (usual["dbname"], usual["tcp_user_timeout"]) == ("money", "50000")
+    said = conninfo_to_dict(watched("postgresql://db.example/money?tcp_user_timeout=1&keepalives=0"))
+    assert (said["tcp_user_timeout"], said["keepalives"]) == ("1", "0")
 
 
 def test_while_the_database_is_away_a_transaction_waits_its_turn_and_fails(conninfo: str) -> None:

@@ -232,18 +232,27 @@ class Fleet:
     def due(self, connections: Iterable[LinkedConnection]) -> None:
         """These are due at once, whatever they wait for, and may be asked as often as one likes."""
         ids = ", ".join(f"'{each.connection_id}'" for each in connections)
+        self._unbound()
         self.postgres.do(
-            f"update caudal.schedule set due_at = now(), held_until = null where connection_id in ({ids});"
+            f"update caudal.schedule set due_at = now(), held_until = null where connection_id in ({ids})"
+        )
+        self.postgres.do(
             "update caudal_jobs.procrastinate_jobs j set scheduled_at = now() where j.status = 'todo' and j.lock in "
-            f"(select 'connection:' || connection_id from caudal.schedule where connection_id in ({ids}));"
-            "delete from caudal.budget"
+            f"(select 'connection:' || connection_id from caudal.schedule where connection_id in ({ids}))"
         )
 
     def hasten(self) -> None:
         """What is tried again later, is tried again now."""
+        self._unbound()
+        self.postgres.do("update caudal.schedule set held_until = null")
         self.postgres.do(
-            "update caudal.schedule set held_until = null;"
-            "update caudal_jobs.procrastinate_jobs set scheduled_at = now() where status = 'todo'; delete from caudal.budget"
+            "update caudal_jobs.procrastinate_jobs set scheduled_at = now() where status = 'todo'"
+        )
+
+    def _unbound(self) -> None:
+        """No budget has been drawn on. Rows that somebody is at are passed over, and nobody waits for us."""
+        self.postgres.do(
+            "delete from caudal.budget where ctid in (select ctid from caudal.budget for update skip locked)"
         )
 
     def doing(self) -> int:

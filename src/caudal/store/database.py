@@ -6,7 +6,7 @@ Statements are named queries of sql/; a value never becomes part of a statement'
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -15,12 +15,16 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from caudal.model.errors import StoreError
-from caudal.store.conninfo import check, unreachable
+from caudal.store.conninfo import check, unreachable, watched
 from caudal.store.queries import load
 
 Row = TypeVar("Row")
 Observer = Callable[[str], None]
 """Told the name of each statement before it is sent: counts, traces, and the crash tests hang on it."""
+
+
+_SILENT_SECONDS_MAX: Final = 20
+"""Amid a transaction. Less than a connection's next worker may take to begin (35 s)."""
 
 
 class Transaction:
@@ -96,7 +100,7 @@ class Store:
         """
         check(conninfo)
         pool: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
-            conninfo,
+            watched(conninfo),
             min_size=0,
             max_size=connections_max,
             timeout=turn_seconds_max,
@@ -187,10 +191,12 @@ class Store:
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:
-    """A fresh session: the tables that a page is copied to, and what is to be told of it."""
+    """A fresh session: the tables that a page is copied to, and what is to be told of it. It ends when nothing is heard
+    of us amid a transaction: whoever is cut off leaves no lock behind."""
     async with connection.transaction():
         tx = Transaction(connection, lambda _: None)
         await tx.run("enter_scope", spaces="{}", engine="", timeout="0")
+        await tx.run("mind_silence", seconds=f"{_SILENT_SECONDS_MAX}s")
         await tx.run("incoming_table")
         await tx.run("resolved_table")
         await tx.run("happened_table")

@@ -1,3 +1,7 @@
+-- name: mind_silence
+-- For this session: a transaction whose client is silent so long is over.
+select set_config('idle_in_transaction_session_timeout', %(seconds)s, false)
+
 -- name: enter_scope
 -- From here to the end of the transaction: work as the app, see these spaces alone, and with `engine` what belongs to none.
 select set_config('role', 'caudal_app', true), set_config('caudal.spaces', %(spaces)s, true),
