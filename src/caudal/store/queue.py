@@ -26,4 +26,4 @@ def connector(conninfo: str, *, connections_max: int, connect_seconds_max: int) 
 
 
 async def _one_by_one(connection: AsyncConnection) -> None:
-    await connection.set_autocommit(True)  # noqa: FBT003  the driver's own word for it
+    await connection.set_autocommit(True)
