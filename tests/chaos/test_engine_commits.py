@@ -1,5 +1,5 @@
 """The process ends before the first statement of each transaction that a sync, a webhook, or the end of a connection makes,
-and before each commit (in a full run: before each statement, three times): done again, all is as if nothing had happened.
+and before each commit (in a full run three times): done again, all is as if nothing had happened.
 """
 
 import asyncio
@@ -71,11 +71,11 @@ async def at_rest(statements: Statements) -> None:
 
 
 def places(sent: list[str]) -> list[int]:
-    """Where to die: at the edges of transactions, and in a full run anywhere."""
+    """Where to die: at the edges of transactions."""
     edges = [
         nth for nth, name in enumerate(sent) if name == "commit" or nth == 0 or sent[nth - 1] == "commit"
     ]
-    return (list(range(len(sent))) if FULL else edges) * TIMES
+    return edges * TIMES
 
 
 async def unsound(opened: Installation) -> list[str]:
