@@ -132,7 +132,9 @@ class WorkerBounds(msgspec.Struct, frozen=True):
     """A worker not heard of for so long is gone; its jobs are queued again."""
     rescue_every_seconds: Count = 5
     lost_max: Count = 5
-    """A job that lost so many workers, or so often its database, is not tried again: it may be what ends them."""
+    """A job that lost so many workers is not tried again: it may be what ends them."""
+    away_seconds_max: Count = 1_800
+    """How long a job that the database is away for is begun again, before it is given up."""
     drain_seconds_max: Count = 18
     """The longest a worker that is told to stop goes on with what it has begun."""
     restart_seconds_max: Count = 10

@@ -10,7 +10,16 @@ from tests.support.books import ACCOUNT, Books, all_rows, page, pull_of, seen, u
 from tests.support.feed import SAVINGS, SECOND, Pull, both, in_turn
 
 from caudal.model.changes import Cursor, Page, Status, TransactionGone
-from caudal.model.errors import NeedsUser, NotReady, RateLimited, Revoked, StoreError, Superseded, Unavailable
+from caudal.model.errors import (
+    NeedsUser,
+    NotReady,
+    RateLimited,
+    Revoked,
+    StoreAway,
+    StoreError,
+    Superseded,
+    Unavailable,
+)
 from caudal.settings import RunBounds
 from caudal.store import events, jobs, spaces
 from caudal.store.database import Store
@@ -129,10 +138,10 @@ def test_that_the_database_is_away_is_no_failure_of_the_connections(conninfo: st
         there = await linked(store)
 
         async def away(_: Cursor) -> AsyncIterator[Page]:
-            raise StoreError("the database is away")
+            raise StoreAway("the database is away")
             yield page([])
 
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreAway):
             await engine.run(store, there.job(), away)
         assert schedule(conninfo)[3] == 0
         await engine.run(store, there.job(), in_turn(page([seen("1")])))
@@ -141,6 +150,20 @@ def test_that_the_database_is_away_is_no_failure_of_the_connections(conninfo: st
     assert all_rows(conninfo, "select outcome, error_class from caudal.run order by started_at") == [
         ("partial", "Interrupted"), ("complete", ""),
     ]  # fmt: skip
+
+
+def test_that_the_database_refuses_what_we_write_is_a_mistake_of_ours_and_counted(conninfo: str) -> None:
+    async def act(store: Store) -> None:
+        there = await linked(store)
+        with pytest.raises(StoreError):
+            await engine.run(
+                store, there.job(), in_turn(page([seen("1")], "c1"), StoreError("insert: refused"))
+            )
+
+    with_store(conninfo, act)
+    assert schedule(conninfo)[3] == 1
+    assert len(queue(conninfo)) == 1
+    assert all_rows(conninfo, "select outcome, error_class from caudal.run") == [("partial", "StoreError")]
 
 
 def test_a_mistake_of_ours_comes_again_a_bounded_number_of_times(conninfo: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.books import shut_out
 
-from caudal.model.errors import StoreError
+from caudal.model.errors import StoreAway
 from caudal.providers import registry
 from caudal.providers.http import Budget, SystemClock
 from caudal.providers.plaid.client import BUDGETS
@@ -317,8 +317,8 @@ def test_without_the_database_there_are_no_turns_and_once_it_is_back_there_are(c
         await asyncio.sleep(LEASE.total_seconds())
         with shut_out(conninfo):
             waiting = await asyncio.gather(*(one.book() for _ in range(20)), return_exceptions=True)
-            assert {type(each) for each in waiting} == {StoreError}
-            with pytest.raises(StoreError):
+            assert {type(each) for each in waiting} == {StoreAway}
+            with pytest.raises(StoreAway):
                 await one.budgets.held("feed", None)
         assert await one.book() <= SECOND
 
@@ -329,7 +329,7 @@ def test_a_hold_outlives_the_database_and_is_told_to_the_others_when_it_is_back(
     async def act(one: Process, two: Process) -> tuple[timedelta, timedelta]:
         with shut_out(conninfo):
             await one.budgets.hold("feed", None, MINUTE)
-            with pytest.raises(StoreError):
+            with pytest.raises(StoreAway):
                 await one.book(wait_max=NOTHING)
         return await one.book(wait_max=NOTHING), await two.book(wait_max=NOTHING)
 

@@ -16,7 +16,7 @@ from caudal.model.changes import (
     TransactionGone,
     TransactionSeen,
 )
-from caudal.model.errors import CursorInvalid, ProviderError
+from caudal.model.errors import CaudalError, CursorInvalid
 
 Pull = Callable[[Cursor], AsyncIterator[Page]]
 
@@ -27,13 +27,13 @@ CHANGED = "the data changed while it was read"
 _DAY = date(2026, 3, 2)
 
 
-def in_turn(*acts: Page | ProviderError) -> Pull:
+def in_turn(*acts: Page | CaudalError) -> Pull:
     """A source that goes through these acts whatever it is asked: a page it tells, an error it answers with."""
     left = iter(acts)
 
     async def pull(_: Cursor) -> AsyncIterator[Page]:
         for act in left:
-            if isinstance(act, ProviderError):
+            if isinstance(act, CaudalError):
                 raise act
             yield act
             if not act.more:

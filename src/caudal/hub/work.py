@@ -18,7 +18,7 @@ from caudal.model.errors import (
     Interrupted,
     NotFound,
     Refused,
-    StoreError,
+    StoreAway,
     Superseded,
 )
 from caudal.observe.context import about
@@ -61,7 +61,7 @@ class Hands:
             _LOG.info("a sync was cut short (%s)", type(error).__name__)
         except NotFound:
             _LOG.info("nothing to sync: the connection has ended")
-        except (Refused, ConfigError, StoreError):
+        except (Refused, ConfigError, StoreAway):
             raise  # not the connection's: nothing of it was written down, or nothing mends it but a person
         except SealError as error:
             await self._mistaken(space, connection_id, cause, error)

@@ -104,3 +104,7 @@ class NotGenuine(CaudalError):
 
 class StoreError(CaudalError):
     """The database refused a statement. Names the query, the SQLSTATE and the constraint; never a value."""
+
+
+class StoreAway(StoreError):
+    """The database is away or overburdened, its disk full, a statement out of time: the same may well work later."""

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from caudal.model.errors import StoreError
+from caudal.model.errors import StoreAway, StoreError
 from caudal.store.conninfo import check, unreachable, watched
 from caudal.store.queries import load
 
@@ -25,6 +26,10 @@ Observer = Callable[[str], None]
 
 _SILENT_SECONDS_MAX: Final = 20
 """Amid a transaction. Less than a connection's next worker may take to begin (35 s)."""
+
+
+_AWAY: Final = (psycopg.OperationalError, IdleInTransactionSessionTimeout)
+"""Trouble of the server's, not with what it was asked."""
 
 
 class Transaction:
@@ -169,7 +174,7 @@ class Store:
                 yield Transaction(await self._begun(stack), self._observe)
                 self._observe("commit")
         except PoolTimeout:
-            raise StoreError("the database is away, or all connections to it are busy") from None
+            raise StoreAway("the database is away, or all connections to it are busy") from None
         except psycopg.Error as error:
             raise _store_error("commit", error) from None
 
@@ -230,4 +235,5 @@ def _text(query: str) -> bytes:
 def _store_error(query: str, error: psycopg.Error) -> StoreError:
     # Not the server's message: its DETAIL quotes values (reference: PostgreSQL error fields).
     what = [type(error).__name__, error.sqlstate or "no SQLSTATE", error.diag.constraint_name or ""]
-    return StoreError(f"{query}: {' '.join(part for part in what if part)}")
+    kind = StoreAway if isinstance(error, _AWAY) else StoreError
+    return kind(f"{query}: {' '.join(part for part in what if part)}")

@@ -76,7 +76,7 @@ class SharedBudgets:
     turns in the database therefore keep to n in a minute *and three leases*. Time is the database's: turns come by its
     clock, whatever clocks the processes have; only how long a statement took is measured here, and counted as late.
 
-    While the database is away there are no turns (StoreError): what they would be for could not be kept either. A hold
+    While the database is away there are no turns (StoreAway): what they would be for could not be kept either. A hold
     that it can't be told of is told to it before the next turn is asked for.
     """
 
@@ -168,7 +168,7 @@ class SharedBudgets:
         finally:
             desk.leave(question)
         if question.failed is not None:
-            raise StoreError(str(question.failed))
+            raise type(question.failed)(*question.failed.args)
         return question.answered
 
     async def _ask_together(self, operation: str, questions: Sequence[Question]) -> None:

@@ -15,7 +15,15 @@ from uuid import UUID
 import msgspec
 
 from caudal.model.changes import Cursor, Page, SourceRef
-from caudal.model.errors import CaudalError, CursorInvalid, Interrupted, NotReady, StoreError, Unavailable
+from caudal.model.errors import (
+    CaudalError,
+    CursorInvalid,
+    Interrupted,
+    NotReady,
+    StoreAway,
+    StoreError,
+    Unavailable,
+)
 from caudal.settings import RunBounds
 from caudal.store import events, jobs, ledger, spaces
 from caudal.store.database import Store, Transaction
@@ -115,7 +123,7 @@ async def run(
         report.again_after = unready.retry_after
         await _finish(store, job, report, "complete", unready)
         return report
-    except StoreError:
+    except StoreAway:
         raise  # no trouble of the connection's, and what would be written of it may not be written either
     except CaudalError as error:
         await _finish(store, job, report, "partial" if report.pages else "failed", error)

@@ -11,9 +11,9 @@
 | Refused | degraded | at its pace: trying harder mends no bug of ours | yes |
 | Superseded | stays | the other run is at it | no |
 | Interrupted | stays | at once, from where it stopped | no |
-| a mistake of ours | stays | as after an outage | yes |
+| a mistake of ours (StoreError too) | stays | as after an outage | yes |
 
-That the database is away (StoreError) is no end of a run's: nothing is written of it, and its job begins again.
+That the database is away (StoreAway) is no end of a run's: nothing is written of it, and its job begins again.
 
 A run that works makes whatever connection active again: no error sticks.
 """

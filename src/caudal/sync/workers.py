@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from procrastinate import App, JobContext, PsycopgConnector
 
-from caudal.model.errors import CaudalError, StoreError
+from caudal.model.errors import CaudalError, StoreAway
 from caudal.settings import WorkerBounds
 from caudal.store import jobs
 from caudal.store.database import Store
@@ -38,7 +38,7 @@ class Task(msgspec.Struct, frozen=True):
 
 Handler = Callable[[Task], Awaitable[None]]
 """Does a job. What it raises ends the job as failed for good: it is then on the dead-letter list; but where
-the database was away (StoreError) it is begun again, a bounded number of times."""
+the database was away (StoreAway) it is begun again, for as long as `away_seconds_max` allows."""
 
 Chore = Callable[[], Awaitable[object]]
 """Something every worker sees to now and then; that several do at once harms nothing."""
@@ -141,7 +141,9 @@ async def _serve(
 ) -> None:
     app = App(connector=connector, periodic_defaults={"max_delay": 0})
     for name, handler in staff.handlers.items():
-        app.task(name=name, pass_context=True)(_task(handler, hand, bounds.lost_max))
+        app.task(name=name, pass_context=True)(
+            _task(handler, hand, timedelta(seconds=bounds.away_seconds_max))
+        )
     async with app.open_async():
         working = asyncio.create_task(
             app.run_worker_async(
@@ -166,34 +168,37 @@ async def _serve(
         raise ended
 
 
-def _task(handler: Handler, hand: _Hand, tries_max: int) -> Callable[..., Awaitable[None]]:
+def _task(handler: Handler, hand: _Hand, patience: timedelta) -> Callable[..., Awaitable[None]]:
     async def run(context: JobContext, **args: str) -> None:
         job = context.job
         task = Task(job.id or 0, job.task_name, args, job.attempts)
         hand.take(task.id, job.worker_id)
         try:
-            await _through(handler, task, tries_max)
+            await _through(handler, task, patience)
         finally:
             hand.let_go(task.id)
 
     return run
 
 
-async def _through(handler: Handler, task: Task, tries_max: int) -> None:
+async def _through(handler: Handler, task: Task, patience: timedelta) -> None:
     """That the database was away is no failure of a job's: it is begun again, by whoever has it in hand, after 1, 2, 4 …
     seconds."""
-    tries = 0
+    given_up, wait = _now() + patience, timedelta(seconds=1)
     while True:
         try:
             await handler(task)
-        except StoreError as error:
-            tries += 1
-            if tries == tries_max:
+        except StoreAway as error:
+            if _now() + wait > given_up:
                 raise
             _LOG.warning("job %d: %s; beginning it again", task.id, error)
-            await asyncio.sleep(2 ** (tries - 1))
+            await asyncio.sleep(wait.total_seconds())
+            wait = min(2 * wait, _AGAIN_WITHIN)
         else:
             return
+
+
+_AGAIN_WITHIN: Final = timedelta(seconds=30)
 
 
 async def _rescue(store: Store, queues: Sequence[str], bounds: WorkerBounds, hand: _Hand) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from caudal.hub.installation import Installation
 from caudal.hub.webhooks import meaning
 from caudal.hub.webhooks.meaning import Plan
-from caudal.model.errors import CaudalError, NotFound, StoreError
+from caudal.model.errors import CaudalError, NotFound, StoreAway, StoreError
 from caudal.providers.base import LiveProvider, Signal
 from caudal.providers.http import redact
 from caudal.store import events, inbox, jobs
@@ -47,7 +47,7 @@ class _Worked(msgspec.Struct, frozen=True):
 async def work_off(installation: Installation, live_of: LiveOf, limit: int) -> int:
     """Work off webhooks that are due, `limit` at most, and queue the job for what is left. Returns how many were tried.
 
-    Raises StoreError where the database is away.
+    Raises StoreAway where the database is.
     """
     return await _Work(installation, live_of).through(limit)
 
@@ -85,6 +85,8 @@ class _Work:
         rest = [each for each in worked if each is not None]
         try:
             await self._settle(rest)
+        except StoreAway:
+            raise
         except StoreError:
             for each in rest:
                 await self._settle_alone(each)
@@ -152,6 +154,8 @@ class _Work:
         """One of those that failed together; if it is the one that made them fail, that is written down."""
         try:
             await self._settle([worked])
+        except StoreAway:
+            raise
         except StoreError as error:
             await self._settle([self._failed(worked.kept, _words(error))])
 
