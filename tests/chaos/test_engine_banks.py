@@ -141,6 +141,8 @@ def test_after_a_consent_ends_nothing_is_written_any_more(
 
 
 def _syncing(fleet: Fleet, connection: LinkedConnection) -> int:
+    if not fleet.left():  # a run that ended just now has said when it is due
+        fleet.due([connection])
     return fleet.rows(
         f"caudal.run where outcome = 'running' and connection_id = '{connection.connection_id}'"
     )
