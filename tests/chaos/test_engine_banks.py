@@ -4,7 +4,6 @@ import random
 import time
 from datetime import timedelta
 
-import pytest
 from tests.support.chaos import tell, times
 from tests.support.fleet import HOSTS, Fleet
 from tests.support.hub import Hub
@@ -18,14 +17,10 @@ from caudal_sandbox.plaid.webhooks import Fate
 HANGS = times(500)
 SENT = times(1_000)
 REVOKED = times(200)
+TOGETHER = 20
+"""Linked at once, and ended while their first sync is under way."""
 READ_SECONDS, CALL_SECONDS = 1, 3
 """Of 60 and 90: the bounds are what is looked at, not how long they are."""
-
-
-@pytest.fixture
-def revocable(fleet: Fleet) -> list[LinkedConnection]:
-    """Connections made to be ended."""
-    return fleet.link(REVOKED)
 
 
 def test_a_bank_that_hangs_is_cut_off_and_keeps_nobody(fleet: Fleet) -> None:
@@ -105,27 +100,28 @@ async def _differing(hub: Hub) -> list[str]:
     return list((await hub.compare()).first)
 
 
-def test_after_a_consent_ends_nothing_is_written_any_more(
-    fleet: Fleet, revocable: list[LinkedConnection]
-) -> None:
+def test_after_a_consent_ends_nothing_is_written_any_more(fleet: Fleet) -> None:
     chance, since = random.Random(4), fleet.place()
     fleet.strike(Kind.LATENCY, endpoint="/transactions/sync", milliseconds=150)
     fleet.workers(2)
-    written = {}
-    for nth, connection in enumerate(revocable):
-        fleet.due([connection])
-        wait_for("the sync to begin", lambda connection=connection: _syncing(fleet, connection), 60)
-        time.sleep(chance.uniform(0, 0.5))
-        if nth % 2:
-            fleet.within(lambda hub, connection=connection: hub.unlink(connection))
-        else:
-            fleet.sandbox.run(lambda connection=connection: _revoke(fleet, connection))
-            wait_for("the end to be known here", lambda connection=connection: _ended(fleet, connection), 60)
-        written[connection.connection_id] = _observed(fleet, connection)
+    written: list[tuple[LinkedConnection, int]] = []
+    while len(written) < REVOKED:
+        for nth, connection in enumerate(fleet.link(TOGETHER)):
+            fleet.due([connection])
+            wait_for("the sync to begin", lambda connection=connection: _syncing(fleet, connection), 60)
+            time.sleep(chance.uniform(0, 0.5))
+            if nth % 2:
+                fleet.within(lambda hub, connection=connection: hub.unlink(connection))
+            else:
+                fleet.sandbox.run(lambda connection=connection: _revoke(fleet, connection))
+                wait_for(
+                    "the end to be known here", lambda connection=connection: _ended(fleet, connection), 60
+                )
+            written.append((connection, _observed(fleet, connection)))
     fleet.set_right()
-    for connection in revocable:
+    for connection, count in written:
         assert _ended(fleet, connection)
-        assert _observed(fleet, connection) == written[connection.connection_id]
+        assert _observed(fleet, connection) == count
     assert (
         fleet.rows(
             "caudal.credential k join caudal.connection c using (space_id, connection_id) where c.state = 'revoked' and k.sealed is not null"
@@ -133,9 +129,9 @@ def test_after_a_consent_ends_nothing_is_written_any_more(
         == 0
     )
     assert fleet.overlaps(since) == []
-    amid = sum(1 for count in written.values() if count)
+    amid = sum(1 for _, count in written if count)
     tell(
-        18, "consent ended in the middle of a sync, by its person and by its bank", len(revocable), "nothing written after (I11)",
+        18, "consent ended in the middle of a sync, by its person and by its bank", len(written), "nothing written after (I11)",
         f"0 rows after; {amid} had written pages before; no secret left, no connection due",
     )  # fmt: skip
 
