@@ -283,7 +283,8 @@ def test_the_recorded_movements_add_up_to_the_recorded_cash() -> None:
     asked = script.bodies("investments/transactions/get")[0]
     assert (asked["start_date"], asked["end_date"]) == ("2023-05-20", "2025-05-19")
     windows = [window for page in pages for window in page.windows]
-    assert windows == [Window(BROKERAGE, date(2023, 5, 20), date(2025, 5, 19))]
+    held = frozenset(each.id for each in changes(pages, TransactionSeen))
+    assert windows == [Window(BROKERAGE, date(2023, 5, 20), date(2025, 5, 19), held)]
 
 
 def test_the_recorded_positions() -> None:
