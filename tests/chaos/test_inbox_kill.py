@@ -13,14 +13,14 @@ from typing import Final
 import httpx
 from tests.support import webhook_server
 from tests.support.books import all_rows
-from tests.support.chaos import FULL, tell
+from tests.support.chaos import tell, times
 from tests.support.webhook_server import Spec, plaid, running
 from tests.support.webhooks import key_answer, signed, told
 
 from caudal.hub import installation, webhooks
 from caudal.settings import Settings
 
-KILLS: Final = 100 if FULL else 10
+KILLS: Final = times(100)
 SENDERS: Final = 16
 
 

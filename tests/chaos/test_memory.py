@@ -5,46 +5,19 @@ import os
 import resource
 import subprocess
 import sys
-from datetime import date, timedelta
 from pathlib import Path
 
 from tests.support.books import all_rows
 from tests.support.chaos import FULL, tell, times
 from tests.support.command import Command
+from tests.support.imports import written
+from tests.support.statements import generated
 
 from caudal.settings import Settings
 
 ROWS = 1_000_000 if FULL else 50_000
 TIMES = times(5)
 LIMIT = 512 * 1024**2
-_HEAD = """OFXHEADER:100
-DATA:OFXSGML
-VERSION:102
-SECURITY:NONE
-ENCODING:USASCII
-CHARSET:1252
-COMPRESSION:NONE
-OLDFILEUID:NONE
-NEWFILEUID:NONE
-
-<OFX><BANKMSGSRSV1><STMTTRNRS><TRNUID>1<STATUS><CODE>0<SEVERITY>INFO</STATUS><STMTRS><CURDEF>EUR
-<BANKACCTFROM><BANKID>20041010<ACCTID>1234567<ACCTTYPE>CHECKING</BANKACCTFROM>
-<BANKTRANLIST><DTSTART>20000101<DTEND>20261231
-"""
-
-
-def large(path: Path, rows: int) -> Path:
-    """A statement of so many movements, a hundred a day, of one cent more each."""
-    with path.open("w", encoding="ascii") as out:
-        out.write(_HEAD)
-        for nth in range(rows):
-            day = date(1999, 1, 1) + timedelta(nth // 100)
-            out.write(
-                f"<STMTTRN><TRNTYPE>DEBIT<DTPOSTED>{day:%Y%m%d}<TRNAMT>-{nth // 100}.{nth % 100:02}<FITID>F{nth}"
-                f"<NAME>SHOP {nth % 977}</STMTTRN>\n"
-            )
-        out.write("</BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n")
-    return path
 
 
 def imported(settings: Settings, path: Path, space: str, told: Path) -> int:
@@ -64,7 +37,8 @@ def imported(settings: Settings, path: Path, space: str, told: Path) -> int:
 
 
 def test_a_million_movements_are_imported_within_half_a_gigabyte(settings: Settings, tmp_path: Path) -> None:
-    path, told = large(tmp_path / "large.ofx", ROWS), tmp_path / "told.json"
+    path = written(tmp_path / "large.ofx", "ofx1", generated(ROWS, per_day=100))
+    told = tmp_path / "told.json"
     peaks = []
     for nth in range(TIMES):
         peaks.append(imported(settings, path, f"space {nth}", told))
