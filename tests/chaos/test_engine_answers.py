@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import pytest
 from tests.support.chaos import tell, times
@@ -28,14 +28,11 @@ def struck(fleet: Fleet, kinds: Collection[Kind]) -> int:
     return sum(fleet.sandbox.faults.struck.get(kind, 0) for kind in kinds)
 
 
-def endure(
-    fleet: Fleet, kinds: Collection[Kind], wanted: int, meanwhile: Callable[[], object] = lambda: None
-) -> int:
+def endure(fleet: Fleet, kinds: Collection[Kind], wanted: int) -> int:
     """Have everybody synced again and again until so many answers were wrong. Returns how many were."""
     before = struck(fleet, kinds)
     while (count := struck(fleet, kinds) - before) < wanted:
         fleet.news(1)
-        meanwhile()
         fleet.due(fleet.town)
         time.sleep(0.5)
     return count
@@ -127,9 +124,12 @@ def test_what_changes_while_it_is_read_is_read_anew(fleet: Fleet) -> None:
     fleet.workers(2, **UNDAUNTED)
     fleet.brought_up_to_date()
     fleet.strike(Kind.MUTATION, endpoint="/transactions/sync", per_mille=400)
-    count = endure(
-        fleet, [Kind.MUTATION], MUTATED, meanwhile=lambda: fleet.reissue([chance.choice(fleet.town)])
-    )
+    before = struck(fleet, [Kind.MUTATION])
+    while (count := struck(fleet, [Kind.MUTATION]) - before) < MUTATED:
+        fleet.news(1)
+        fleet.reissue([chance.choice(fleet.town)])
+        fleet.due(fleet.town)
+        time.sleep(0.5)
     fleet.set_right()
     assert troubled(fleet) == 0
     tell(
