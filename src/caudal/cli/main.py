@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "proof": ("caudal.cli.ledger", "proof"),
     "why": ("caudal.cli.ledger", "why"),
     "quarantine": ("caudal.cli.ledger", "quarantine"),
+    "match": ("caudal.cli.matching", "match"),
     "spaces": ("caudal.cli.ledger", "spaces"),
     "webhooks": ("caudal.cli.webhooks", "webhooks"),
     "keys": ("caudal.cli.keys", "keys"),

@@ -1,0 +1,203 @@
+"""How much speaks for two tellings being of one movement.
+
+Weights are log-likelihood ratios in tenths of a nat: how much likelier the finding is of one movement than of two that
+happen to have the same amount within some days of one another. They add up; above 0 one movement is the likelier.
+They are rounded from counts on generated accounts with real merchants' texts (docs/matching.md says which and how).
+"""
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from caudal.matching.texts import likeness, read
+
+RULES_VERSION: Final = 1
+"""Of the weights and rules here: a decision is kept with the version it was made by."""
+
+CERTAIN: Final = 40
+"""From this weight on a match needs no second look."""
+DOUBTFUL: Final = -20
+"""Down to this weight a pair that isn't taken for one is worth asking about."""
+
+
+class Manner(enum.StrEnum):
+    """How a source tells: an API, again and again; statement files; a person by hand."""
+
+    LIVE = "live"
+    FILE = "file"
+    MANUAL = "manual"
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One source account. `rank`: its place among the account's sources, which decides nothing but the order in which
+    they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login linked anew."""
+
+    key: str
+    rank: int
+    manner: Manner
+    family: str = ""
+
+
+class Strand(msgspec.Struct, frozen=True, gc=False):
+    """What one source holds to be one movement, whatever ids it went by.
+
+    `units`: signed amount in the currency's smallest unit. `days`: ordinals of the days it was told of, that of its
+    booking first. `told`: its place in the order its source told things in. `gone`: the source holds it no more.
+    """
+
+    key: str
+    source: str
+    units: int
+    currency: str
+    days: tuple[int, ...]
+    texts: tuple[str, ...]
+    reference: str = ""
+    pending: bool = False
+    gone: bool = False
+    told: int = 0
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What was found, each with its weight."""
+
+    found: tuple[tuple[str, int], ...]
+
+    @property
+    def weight(self) -> int:
+        """All of it."""
+        return sum(weight for _, weight in self.found)
+
+
+_DAYS: Final = (0, -6, -11, -17, -32, -50)
+"""By how many days apart one movement is dated by two sources (0 to 5): booking, value and purchase days, time zones."""
+DAYS_MAX: Final = len(_DAYS) - 1
+_DAYS_BY_HAND_MAX: Final = 3
+_BASE: Final = 15
+"""The same amount, to the cent, within some days."""
+_SAME_WORDS_BASE: Final = 60
+"""The same, of the same login linked anew."""
+_SAME_WORDS_DAY: Final = -30
+_ONE_UNIT: Final = -30
+"""The smallest unit apart: a restated rounding."""
+_REFERENCE: Final = 100
+_REFERENCE_LETTERS_MIN: Final = 6
+_GONE: Final = -10
+_PENDING: Final = -10
+
+_LIKE: Final = ((85, 40), (60, 25), (40, 5), (25, -15), (0, -40))
+"""(at least so many percent alike, weight)."""
+_SAME_PART, _ONE_PART, _OTHER_PART = 40, -10, -60
+
+
+def across(
+    one: Sequence[Strand], other: Sequence[Strand], *, same_words: bool, by_hand: bool
+) -> Evidence | None:
+    """Of two sources (or groups of them): what speaks for one movement. None where it can't be."""
+    if {strand.currency for strand in one} != {strand.currency for strand in other}:
+        return None
+    units = min(abs(a - b) for a in _amounts(one) for b in _amounts(other))
+    apart = min(abs(a - b) for a in _days(one) for b in _days(other))
+    days_max = 1 if same_words else _DAYS_BY_HAND_MAX if by_hand else DAYS_MAX
+    if units > (0 if same_words else 1) or apart > days_max:
+        return None
+    found = [("same amount", _SAME_WORDS_BASE if same_words else _BASE)]
+    if units:
+        found.append(("amount off by the smallest unit", _ONE_UNIT))
+    if apart:
+        days = _SAME_WORDS_DAY * apart if same_words else _DAYS[apart]
+        found.append((f"{apart} day{'s' if apart > 1 else ''} apart", days))
+    found += _of_texts(one, other)
+    if _references(one) & _references(other):
+        found.append(("same reference", _REFERENCE))
+    if all(strand.gone for strand in one) or all(strand.gone for strand in other):
+        found.append(("one was withdrawn", _GONE))
+    elif all(strand.pending for strand in one) != all(strand.pending for strand in other):
+        found.append(("one is pending", _PENDING))
+    return Evidence(tuple(found))
+
+
+_SETTLES_DAYS_MAX: Final = 8
+"""Pending to booked: one to five business days as a rule; Plaid says up to 14 (docs, Transactions: states). Without a
+link between them, what lies further apart is left to a person."""
+_SETTLES_HIGHER_DAYS_MAX: Final = 5
+_VANISHED_DAYS_MAX: Final = 14
+
+
+def settles(pending: Strand, booked: Strand) -> Evidence | None:
+    """Of one source that doesn't say so: does `booked` settle `pending`, which it never withdrew?"""
+    later = booked.days[0] - pending.days[0]
+    if not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
+        return None
+    texts = _of_texts([pending], [booked])
+    if pending.units == booked.units:
+        amount = ("same amount", 30)
+    elif later > _SETTLES_HIGHER_DAYS_MAX or sum(weight for _, weight in texts) < 20 or booked.units > 0:
+        return None
+    elif 100 * pending.units > 100 * booked.units >= 130 * pending.units:
+        amount = ("up to 30 % higher: a tip", -10)
+    elif 104 * pending.units <= 100 * booked.units <= 96 * pending.units:
+        amount = ("within 4 %: another day's rate", -5)
+    else:
+        return None
+    return Evidence((amount, *texts, (f"booked {later} days later", -9 * later)))
+
+
+def took_place(vanished: Strand, new: Strand) -> Evidence | None:
+    """Of one source: is `new` what `vanished` became, told after it under another id?"""
+    if new.told <= vanished.told or not _same_way(vanished, new):
+        return None
+    apart = min(abs(a - b) for a in vanished.days for b in new.days)
+    if apart > _VANISHED_DAYS_MAX:
+        return None
+    texts = _of_texts([vanished], [new])
+    if vanished.units == new.units:
+        amount = ("same amount", 30)
+    elif vanished.pending and not new.pending:
+        settled = settles(msgspec.structs.replace(vanished, days=(new.days[0],)), new)
+        if settled is None:
+            return None
+        amount = settled.found[0]
+    else:
+        return None
+    vanished_then = ("its id vanished before or as this one came", 15)
+    return Evidence((amount, *texts, vanished_then, (f"{apart} days apart", -3 * apart)))
+
+
+def _same_way(one: Strand, other: Strand) -> bool:
+    return one.currency == other.currency and (one.units > 0) == (other.units > 0)
+
+
+def _amounts(strands: Sequence[Strand]) -> set[int]:
+    """What was booked; what is expected, where nothing is booked."""
+    booked = {strand.units for strand in strands if not strand.pending}
+    return booked or {strand.units for strand in strands}
+
+
+def _days(strands: Iterable[Strand]) -> set[int]:
+    return {day for strand in strands for day in strand.days}
+
+
+def _references(strands: Iterable[Strand]) -> set[str]:
+    told = {strand.reference.strip().upper() for strand in strands}
+    return {reference for reference in told if len(reference) >= _REFERENCE_LETTERS_MIN}
+
+
+def _of_texts(one: Iterable[Strand], other: Iterable[Strand]) -> list[tuple[str, int]]:
+    """How alike the texts are, by those most alike; and which instalments they speak of."""
+    here = {read(text) for strand in one for text in strand.texts}
+    there = {read(text) for strand in other for text in strand.texts}
+    found: list[tuple[str, int]] = []
+    alike = [percent for a in here for b in there if (percent := likeness(a.letters, b.letters)) is not None]
+    if alike:
+        best = max(alike)
+        found.append((f"texts {best} % alike", next(weight for least, weight in _LIKE if best >= least)))
+    parts, others = ({words.part for words in side if words.part} for side in (here, there))
+    if parts & others:
+        found.append(("same instalment", _SAME_PART))
+    elif parts and others:
+        found.append(("another instalment", _OTHER_PART))
+    elif parts or others:
+        found.append(("only one names an instalment", _ONE_PART))
+    return found
