@@ -78,8 +78,8 @@ class Bounds(msgspec.Struct, frozen=True):
 
 _SPEAKS_OF_IT: Final = re.compile(
     r"transf|\bxfer\b|\btrf\b|\bpix\b|\bspei\b|\bted\b|\bdoc\b|autopay|payment|pagamento|pago (?:de )?tarjeta|su pago|"
-    r"gracias|thank you|fatura|mesma titularidade|cuenta propia|own account|savings|saver|deposit|withdraw|umbuchung|virement|"
-    r"uberweisung|giroconto|bonifico|amortiza|loan|\bcard\b|tarjeta|cartao",
+    r"gracias|thank you|fatura|mesma titularidade|cuenta propia|own account|savings|saver|deposit|withdraw|umbuchung|"
+    r"virement|uberweisung|giroconto|bonifico|amortiza|loan|\bcard\b|tarjeta|cartao",
     re.IGNORECASE,
 )
 _NEVER: Final = re.compile(
