@@ -8,6 +8,7 @@ import msgspec
 from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import ledger, spaces
+from caudal.store.database import Transaction
 from caudal.store.ledger import (
     AccountRow,
     Filter,
@@ -73,14 +74,21 @@ async def quarantine(installation: Installation, space: Space, limit: int) -> li
 
 async def why(installation: Installation, space: Space, text: str) -> Explanation:
     """What the transaction with this id (or an unambiguous beginning of it) rests on. Raises NotFound, ConflictError."""
+    async with installation.store.transaction(space.space_id) as tx:
+        found = await one_transaction(tx, space, text)
+        observations = await ledger.observations(tx, space.space_id, found.transaction_id)
+    return Explanation(found, observations)
+
+
+async def one_transaction(tx: Transaction, space: Space, text: str) -> TransactionRow:
+    """The transaction with this id, or the beginning of it; of one that was taken for another, that other. Raises
+    NotFound, ConflictError where several begin so."""
     prefix = text.lower().replace("-", "")
     if not _PREFIX.fullmatch(prefix):
         raise NotFound(f"{text!r} is not the id of a transaction: give at least its first four hex digits")
-    async with installation.store.transaction(space.space_id) as tx:
-        found = await ledger.find_transactions(tx, space.space_id, prefix)
-        if not found:
-            raise NotFound(f"no transaction {text} in space {space.name}")
-        if len(found) > 1:
-            raise ConflictError(f"several transactions begin with {text}: give more of the id")
-        observations = await ledger.observations(tx, space.space_id, found[0].transaction_id)
-    return Explanation(found[0], observations)
+    found = await ledger.find_transactions(tx, space.space_id, prefix)
+    if not found:
+        raise NotFound(f"no transaction {text} in space {space.name}")
+    if len(found) > 1:
+        raise ConflictError(f"several transactions begin with {text}: give more of the id")
+    return found[0]

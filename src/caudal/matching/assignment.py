@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 Gains = Mapping[tuple[int, int], int]
 """(left, right) → what joining them gains, above 0; what isn't there can't be joined."""
@@ -15,11 +16,27 @@ def best_pairs(gains: Gains) -> list[tuple[int, int]]:
     """
     found: list[tuple[int, int]] = []
     for lefts, rights in _components(gains):
-        if len(lefts) == 1 or len(rights) == 1:
+        if len(lefts) * len(rights) > _EXACT_MAX:
+            found.extend((-i, -j) for i, j in _greedy(lefts, rights, gains))
+        elif len(lefts) == 1 or len(rights) == 1:
             found.append(max((gains[i, j], -i, -j) for i in lefts for j in rights if (i, j) in gains)[1:])
         else:
             found.extend((-i, -j) for i, j in _assigned(lefts, rights, gains))
     return sorted((-i, -j) for i, j in found)
+
+
+_EXACT_MAX: Final = 40_000
+"""Possible pairs of what hangs together. Beyond it (hundreds of movements alike within days) the best pairs are taken one
+after the other: of movements alike it makes no difference to how many there are."""
+
+
+def _greedy(lefts: list[int], rights: list[int], gains: Gains) -> Iterator[tuple[int, int]]:
+    here, there = set(lefts), set(rights)
+    for i, j in sorted((pair for pair in gains if pair[0] in here), key=lambda pair: (-gains[pair], pair)):
+        if i in here and j in there:
+            here.discard(i)
+            there.discard(j)
+            yield i, j
 
 
 def _components(gains: Gains) -> Iterator[tuple[list[int], list[int]]]:

@@ -31,20 +31,23 @@ class Manner(enum.StrEnum):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One source account. `rank`: its place among the account's sources, which decides nothing but the order in which
-    they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login linked anew."""
+    """One source account. `provider`, then `rank`: its place among the account's sources, which decides nothing but the
+    order in which they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login
+    linked anew."""
 
     key: str
     rank: int
     manner: Manner
     family: str = ""
+    provider: str = ""
 
 
 class Strand(msgspec.Struct, frozen=True, gc=False):
     """What one source holds to be one movement, whatever ids it went by.
 
     `units`: signed amount in the currency's smallest unit. `days`: ordinals of the days it was told of, that of its
-    booking first. `told`: its place in the order its source told things in. `gone`: the source holds it no more.
+    booking first. `told`: when its source first told it (microseconds; what was told together has the same). `gone`: the
+    source holds it no more, since `since`.
     """
 
     key: str
@@ -57,6 +60,7 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
     pending: bool = False
     gone: bool = False
     told: int = 0
+    since: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -123,6 +127,9 @@ _SETTLES_DAYS_MAX: Final = 8
 link between them, what lies further apart is left to a person."""
 _SETTLES_HIGHER_DAYS_MAX: Final = 5
 _VANISHED_DAYS_MAX: Final = 14
+_BESIDE_MAX: Final = 2 * 86_400 * 1_000_000
+"""Microseconds: a source may tell of the new one first and withdraw the old one by and by. What stood beside it for
+longer is another movement."""
 
 
 def settles(pending: Strand, booked: Strand) -> Evidence | None:
@@ -146,7 +153,7 @@ def settles(pending: Strand, booked: Strand) -> Evidence | None:
 
 def took_place(vanished: Strand, new: Strand) -> Evidence | None:
     """Of one source: is `new` what `vanished` became, told after it under another id?"""
-    if new.told <= vanished.told or not _same_way(vanished, new):
+    if new.told <= vanished.told or vanished.since > new.told + _BESIDE_MAX or not _same_way(vanished, new):
         return None
     apart = min(abs(a - b) for a in vanished.days for b in new.days)
     if apart > _VANISHED_DAYS_MAX:

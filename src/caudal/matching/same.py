@@ -80,11 +80,16 @@ def conclude(strands: Iterable[Strand], sources: Mapping[str, Source], word: Wor
     table = _Table(sources, word)
     for source in sorted((sources[key] for key in of_source), key=_order):
         table.seat(source, _within(of_source[source.key], table))
+    table.obey()
     return table.conclusion()
 
 
-def _order(source: Source) -> tuple[bool, bool, int, str]:
-    return source.manner is Manner.MANUAL, source.manner is Manner.FILE, source.rank, source.key
+def _order(source: Source) -> tuple[bool, bool, str, int, str]:
+    manner = source.manner
+    return manner is Manner.MANUAL, manner is Manner.FILE, source.provider, source.rank, source.key
+
+
+_SAID: Final = Evidence((("a person said so", 10_000),))
 
 
 class _Party:
@@ -158,8 +163,17 @@ class _Table:
             if pairs & self._word.apart:
                 return None
             if pairs & self._word.one:
-                return Evidence((("a person said so", 10_000),))
+                return _SAID
         return judge(one, other)
+
+    def obey(self) -> None:
+        """Bring together what a person said is one, wherever it sits."""
+        for pair in sorted(sorted(pair) for pair in self._word.one):
+            seats = {strand.key: party for party in self._parties for strand in party.strands}
+            found = [seats[key] for key in pair if key in seats]
+            if len(found) == 2 and found[0] is not found[1]:
+                found[0].take(found[1], "person", _SAID)
+                self._parties.remove(found[1])
 
     def conclusion(self) -> Conclusion:
         """Who sits together."""
@@ -213,6 +227,8 @@ def _judge_by(judge: Callable[[Strand, Strand], Evidence | None]) -> Judge:
 
 
 _BUCKET_DAYS: Final = 16
+_NEAR_MAX: Final = 100
+"""Of more movements of one amount within days, each is compared with those nearest to it."""
 
 
 def _near(
@@ -234,7 +250,10 @@ def _near(
             for off in reach
             for side in (-1, 0, 1)
         }
-        yield from sorted({(i, j) for key in looked if key in places for j in places[key]})
+        near = sorted({j for key in looked if key in places for j in places[key]})
+        if len(near) > _NEAR_MAX:
+            near = sorted(sorted(near, key=lambda j: (_apart(party, new[j]), j))[:_NEAR_MAX])
+        yield from ((i, j) for j in near)
 
 
 def _told(party: _Party, with_units: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001

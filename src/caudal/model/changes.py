@@ -112,7 +112,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     (matching/identity.py).
     `fallback_id`, where given, takes over where the ledger holds another movement under `id`, or this one under it.
     `replaces`: the provider's id of what this one took the place of (a posted record's pending one): both then tell
-    of one transaction, which goes by this one from now on.
+    of one transaction, which goes by this one from now on. `category`: what the source itself files it under.
     """
 
     ref: SourceRef
@@ -131,6 +131,7 @@ class TransactionSeen(msgspec.Struct, frozen=True, gc=False, tag="transaction_se
     rule: str = "provider_id"
     fallback_id: str = ""
     replaces: str = ""
+    category: str = ""
 
 
 class TransactionGone(msgspec.Struct, frozen=True, tag="transaction_gone"):

@@ -103,7 +103,7 @@ def copy_text(
 
 
 _NULL: Final = "\\N"
-_NOTHING: Final = "\t".join([_NULL] * 11 + ["", "", "provider_id"])
+_NOTHING: Final = "\t".join([_NULL] * 12 + ["", "", "provider_id"])
 """The fields of `_told` for something gone that the page says no more of."""
 
 
@@ -122,6 +122,7 @@ def _told(told: TransactionSeen) -> str:
             _text(told.description),
             _text(told.counterparty),
             _text(told.reference),
+            _text(told.category),
             _text(str(told.raw)),
             _text(told.replaces),
             told.rule,

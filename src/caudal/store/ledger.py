@@ -67,7 +67,8 @@ class SourceCount(msgspec.Struct, frozen=True):
 
 
 class ObservationRow(msgspec.Struct, frozen=True):
-    """One version of what one source told."""
+    """One version of what one source told. `strand`: the transaction it founded, which may have been taken for another by
+    `match_rule`; `match_found`: for what, JSON pairs of a finding and its weight (tenths of a nat)."""
 
     observation_id: UUID
     provider_id: str
@@ -89,6 +90,10 @@ class ObservationRow(msgspec.Struct, frozen=True):
     provider: str
     subject: str
     run_id: UUID
+    strand: UUID
+    match_rule: str | None
+    match_weight: int | None
+    match_found: str
 
 
 class QuarantineRow(msgspec.Struct, frozen=True):

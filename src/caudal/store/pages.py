@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from caudal.matching.accounts import Shown, same_accounts
 from caudal.model.changes import (
     AccountGone,
     AccountSeen,
@@ -25,7 +26,6 @@ from caudal.model.changes import (
     Unreadable,
 )
 from caudal.model.errors import ConflictError, NotFound, Revoked, Superseded
-from caudal.store import events
 from caudal.store.database import Transaction, json_rows, storable
 from caudal.store.ids import new_id
 from caudal.store.incoming import copy_text, families
@@ -77,6 +77,11 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     mask: str | None
     persistent_id: str | None
     selected: bool = True
+
+
+class _Bank(msgspec.Struct, frozen=True):
+    provider: str
+    bank: str
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -153,7 +158,8 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
 
 
 async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
-    """The second half, the database's work: compare, write what is new, move the cursor. Same transaction."""
+    """The second half, the database's work: compare, write what is new, move the cursor. Same transaction, which then
+    concludes what was told and writes its events."""
     page, accounts = staged.page, staged.accounts
     space = {"space_id": target.space_id}
     run = {**space, "run_id": target.run_id}
@@ -192,7 +198,6 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     done = await tx.first("count_page", _Created, **run, **counts)
     if done is None:
         raise NotFound(f"run {target.run_id} is not in this space")
-    await events.write(tx, target.space_id, target.connection_id)
     return PageCounts(
         seen=told,
         created=done.created,
@@ -272,6 +277,7 @@ async def _see_accounts(
     names = {
         row.account_id: row.name for row in await tx.all("account_names", _Account, space_id=target.space_id)
     }
+    same = await _known_elsewhere(tx, target, changes, known) if anew else {}
     for change in changes:
         if isinstance(change, AccountSeen):
             before, route = known.get(change.ref), target.routes.get(change.ref)
@@ -280,7 +286,8 @@ async def _see_accounts(
                     f"{change.name or change.ref} is booked to “{names[before.account_id]}” already; "
                     "an import can't move it to another account"
                 )
-            account_id = before.account_id if before else route.account_id if route else new_id()
+            account_id = before.account_id if before else route.account_id if route else None
+            account_id = account_id or same.get(change.ref) or new_id()
             if account_id not in names:
                 names[account_id] = free_name(route.name if route else _name_of(change), names.values())
             known[change.ref] = _SourceAccount(
@@ -305,6 +312,40 @@ async def _see_accounts(
     gone = [change.ref for change in changes if isinstance(change, AccountGone)]
     await tx.run("mark_accounts_gone", **scope, references=gone)
     return known
+
+
+async def _known_elsewhere(
+    tx: Transaction,
+    target: PageTarget,
+    changes: Iterable[Change],
+    known: Mapping[SourceRef, _SourceAccount],
+) -> dict[SourceRef, UUID]:
+    """Of accounts shown for the first time: those that another connection shows already, and which account they are."""
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
+    shown = await tx.all("accounts_shown", Shown, space_id=target.space_id)
+    bank = await tx.first("connection_bank", _Bank, **scope)
+    if bank is None or not shown:
+        return {}
+    new = {
+        change.ref: Shown(
+            key=change.ref,
+            account="",
+            connection=str(target.connection_id),
+            provider=bank.provider,
+            kind=change.kind,
+            currency=change.currency,
+            name=change.name,
+            iban=change.iban,
+            number=change.number,
+            mask=change.mask,
+            persistent_id=change.persistent_id,
+            bank=change.institution or bank.bank,
+        )
+        for change in changes
+        if isinstance(change, AccountSeen) and change.ref not in known and change.ref not in target.routes
+    }
+    found = same_accounts(list(new.values()), shown)
+    return {SourceRef(same.shown): UUID(same.account) for same in found if same.certain}
 
 
 def _name_of(account: AccountSeen) -> str:

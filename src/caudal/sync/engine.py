@@ -25,7 +25,7 @@ from caudal.model.errors import (
     Unavailable,
 )
 from caudal.settings import RunBounds
-from caudal.store import events, jobs, ledger, spaces
+from caudal.store import events, jobs, ledger, matching, spaces
 from caudal.store.database import Store, Transaction
 from caudal.store.events import Told
 from caudal.store.jobs import SyncWork
@@ -33,11 +33,13 @@ from caudal.store.pages import (
     PageCounts,
     PageTarget,
     Route,
+    StagedPage,
     know_the_ledger,
     restart,
     settle_page,
     stage_page,
 )
+from caudal.sync.concluding import conclude_page
 from caudal.sync.proving import conclude_proofs
 from caudal.sync.rules import after
 
@@ -167,7 +169,7 @@ class _Puller(msgspec.Struct):
                     staged = await stage_page(tx, self.target, page, cursor)
                     if not self.report.unfinished:
                         source.ask()  # for the next page, while the database is at work on this one
-                    counts = await settle_page(tx, self.target, staged)
+                    counts = await self._settle(tx, staged)
                 cursor = page.next
                 self.report.add(counts)
                 self.progress(self.report)
@@ -177,6 +179,21 @@ class _Puller(msgspec.Struct):
                         await know_the_ledger(tx, self.report.created)
         finally:
             await source.close()
+
+    async def _settle(self, tx: Transaction, staged: StagedPage) -> PageCounts:
+        counts = await settle_page(tx, self.target, staged)
+        space_id = self.target.space_id
+        done = await conclude_page(tx, space_id, counts.accounts)
+        if done.merged or done.changed or done.gone:
+            await matching.amend_run(tx, space_id, self.target.run_id, done)
+            counts = msgspec.structs.replace(
+                counts,
+                created=counts.created - done.merged,
+                changed=counts.changed + done.changed,
+                gone=counts.gone + done.gone,
+            )
+        await events.write(tx, space_id, self.target.connection_id)
+        return counts
 
     async def _called_back(self, invalid: CursorInvalid, bounds: RunBounds) -> Cursor:
         """Where to go on. A source that calls back again and again is pulled from the beginning, then left alone."""

@@ -36,7 +36,7 @@ left join lateral (
     offset 0
 ) l on true
 where t.space_id = %(space_id)s and (
-    (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
+    not t.concluded and (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
     is distinct from (o.amount, o.currency, o.booked_on, o.status, o.gone, l.transaction_id)
     or exists (select from caudal.observation later
         join caudal.observation_link theirs

@@ -24,6 +24,7 @@ create temporary table if not exists incoming (
     description text,
     counterparty text,
     reference text,
+    category text,
     raw text,
     replaces text not null,
     rule text not null
@@ -76,6 +77,24 @@ select reference, source_account_id, account_id, name, kind, currency, iban, num
 from caudal.source_account
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 
+-- name: accounts_shown
+-- Every account as each connection of the space shows it, with what its bank is called.
+select s.source_account_id::text as key, s.account_id::text as account, s.connection_id::text as connection, c.provider,
+    s.kind, s.currency, s.name, s.iban, s.number, s.mask, s.persistent_id,
+    coalesce(s.institution, i.name, i.reference, '') as bank
+from caudal.source_account s
+join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
+where s.space_id = %(space_id)s
+order by s.created_at, s.source_account_id
+
+-- name: connection_bank
+-- What a connection's bank is called.
+select c.provider, coalesce(i.name, i.reference, '') as bank
+from caudal.connection c
+left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
+where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
+
 -- name: lock_names
 -- Before accounts are named: one page at a time in a space, so that names stay apart: two connections may show a “Savings”
 -- at once. 20262 is Caudal's lock class for it.
@@ -117,7 +136,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and referenc
 -- The page's transactions, in COPY's text format.
 copy incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
     family, claims, step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on,
-    occurred_at, description, counterparty, reference, raw, replaces, rule)
+    occurred_at, description, counterparty, reference, category, raw, replaces, rule)
 from stdin
 
 -- name: choose_ids
@@ -163,7 +182,7 @@ where other.ord = incoming.ord
 insert into resolved
     (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id, family, claims,
     step, final, gone, status, amount, currency, booked_on, entered_on, value_on, authorized_on, occurred_at,
-    description, counterparty, reference, raw, replaces, rule, version, created)
+    description, counterparty, reference, category, raw, replaces, rule, version, created)
 select i.ord, i.source_account_id, i.account_id,
     coalesce(link.transaction_id, replaced.transaction_id, heir.transaction_id, i.transaction_id), i.observation_id,
     i.provider_id, i.fallback_id,
@@ -180,6 +199,7 @@ select i.ord, i.source_account_id, i.account_id,
     case when i.gone and i.step = 0 then told.description else i.description end,
     case when i.gone and i.step = 0 then told.counterparty else i.counterparty end,
     case when i.gone and i.step = 0 then told.reference else i.reference end,
+    case when i.gone and i.step = 0 then told.category else i.category end,
     i.raw,
     case when i.gone and i.step = 0 then told.replaces else i.replaces end,
     case
@@ -277,9 +297,9 @@ where case
     when i.gone then told.observation_id is not null and not told.gone
     when told.observation_id is null or told.gone then true
     else (told.status, told.amount, told.currency, told.booked_on, told.value_on, told.authorized_on,
-            told.occurred_at, told.description, told.counterparty, told.reference)
+            told.occurred_at, told.description, told.counterparty, told.reference, told.category)
         is distinct from (i.status, i.amount, i.currency, i.booked_on, i.value_on, i.authorized_on,
-            i.occurred_at, i.description, i.counterparty, i.reference)
+            i.occurred_at, i.description, i.counterparty, i.reference, i.category)
     end
 
 -- name: unite_families
@@ -297,10 +317,11 @@ where r.family = known.family and r.created
 -- Every version, kept for good.
 insert into caudal.observation
     (space_id, observation_id, source_account_id, provider_id, version, run_id, gone, status, amount, currency,
-    booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw, replaces)
+    booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, category, raw,
+    replaces)
 select %(space_id)s, observation_id, source_account_id, provider_id, version, %(run_id)s, gone, status, amount,
-    currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, raw,
-    replaces
+    currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
+    category, raw, replaces
 from resolved
 order by ord
 
@@ -310,10 +331,10 @@ order by ord
 with moved as (
     insert into caudal.transaction
         (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, entered_on, value_on,
-        authorized_on, occurred_at, description, counterparty, reference, gone_at)
+        authorized_on, occurred_at, description, counterparty, reference, category, gone_at)
     select distinct on (transaction_id) %(space_id)s, transaction_id, account_id, observation_id, status, amount,
         currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
-        case when gone then now() end
+        category, case when gone then now() end
     from resolved
     where created and final
     order by transaction_id, ord desc
@@ -345,7 +366,8 @@ select %(space_id)s, observation_id, transaction_id, rule from resolved order by
 -- name: restate_transactions
 -- Transactions that were known, or that several chains of this page tell of: each follows the latest version of a
 -- chain that isn't gone and that no other replaces. What that changes is added up in the account's days. Returns how many
--- that were known before this page it changed, and how many it took away.
+-- that were known before this page it changed, and how many it took away. What a transaction that is a conclusion from
+-- several says is not settled here.
 -- Each `offset 0` keeps a look-up a look-up: joined freely, the planner would walk the space for a page.
 with touched as (
     select distinct transaction_id, account_id from resolved where not created or family is not null
@@ -377,22 +399,29 @@ with touched as (
 ), written as (
     insert into caudal.transaction as t
         (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, entered_on, value_on,
-        authorized_on, occurred_at, description, counterparty, reference, gone_at)
+        authorized_on, occurred_at, description, counterparty, reference, category, gone_at)
     select %(space_id)s, transaction_id, account_id, observation_id, status, amount, currency, booked_on, entered_on,
-        value_on, authorized_on, occurred_at, description, counterparty, reference, case when gone then now() end
+        value_on, authorized_on, occurred_at, description, counterparty, reference, category,
+        case when gone then now() end
     from heads
     on conflict on constraint transaction_pk do update set
         follows = excluded.follows, status = excluded.status, amount = excluded.amount,
         currency = excluded.currency, booked_on = excluded.booked_on, entered_on = excluded.entered_on,
         value_on = excluded.value_on, authorized_on = excluded.authorized_on, occurred_at = excluded.occurred_at,
         description = excluded.description, counterparty = excluded.counterparty, reference = excluded.reference,
+        category = excluded.category,
         gone_at = case when excluded.gone_at is not null then coalesce(t.gone_at, excluded.gone_at) end,
         updated_at = now()
-    where t.follows <> excluded.follows
+    where t.follows <> excluded.follows and not t.concluded
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
         new.amount, new.status, new.gone_at, new.created_at < now() as known, new.transaction_id
+), followed as (
+    update caudal.transaction t set follows = heads.observation_id
+    from heads
+    where t.space_id = %(space_id)s and t.transaction_id = heads.transaction_id and t.concluded
+        and t.follows <> heads.observation_id
 ), noted as (
     insert into happened (kind, account_id, transaction_id)
     select case
@@ -567,9 +596,9 @@ select (select coalesce(max(ord), 0) from incoming) + row_number() over (), w.so
     uuidv7(), uuidv7(), live.provider_id, '', false, 0, true, true, '', '', 'not_in_window'
 from jsonb_to_recordset(%(rows)s) as w (source_account_id uuid, account_id uuid, start_on date, end_on date,
     ids jsonb)
-join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = w.account_id and t.gone_at is null
-    and t.booked_on between w.start_on and w.end_on
-join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows
+join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = w.account_id
+    and (t.gone_at is null or t.concluded) and t.booked_on between w.start_on and w.end_on
+join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows and not head.gone
     and head.source_account_id = w.source_account_id and not w.ids ? head.provider_id
 join caudal.run r on r.space_id = head.space_id and r.run_id = head.run_id and r.stream = %(stream)s
 join lateral (
@@ -578,6 +607,8 @@ join lateral (
     join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
     where l.space_id = t.space_id and l.transaction_id = t.transaction_id
         and o.source_account_id = w.source_account_id and not w.ids ? o.provider_id
+        and not exists (select from incoming leaving
+            where leaving.source_account_id = o.source_account_id and leaving.provider_id = o.provider_id)
     offset 0
 ) live on true
 returning account_id

@@ -1,0 +1,274 @@
+"""What is concluded of movements from all that sources tell of them, and what people said of that."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from caudal.model.currencies import EXPONENTS
+from caudal.store.database import Transaction, json_rows
+from caudal.store.ids import new_id
+
+_UNITS: Final = msgspec.json.encode(
+    {code: format(Decimal(1).scaleb(-places), "f") for code, places in EXPONENTS.items() if places != 2}
+).decode()
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A transaction as the source that founded it tells it now, and what it is concluded to be part of.
+
+    `days`, `texts`: all it was ever told of and under. `first_told`, `last_told`: microseconds since 1970.
+    """
+
+    transaction_id: UUID
+    account_id: UUID
+    into_id: UUID | None
+    concluded: bool
+    source_account_id: UUID
+    provider: str
+    institution_id: UUID | None
+    source_since: datetime
+    gone: bool
+    status: str
+    amount: Decimal
+    currency: str
+    booked_on: date
+    entered_on: date | None
+    value_on: date | None
+    authorized_on: date | None
+    occurred_at: datetime | None
+    description: str
+    counterparty: str
+    reference: str
+    category: str
+    days: list[date]
+    texts: list[str] | None
+    pending_on: date | None
+    first_told: int
+    last_told: int
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a person said of a transaction, or of two. `data`: JSON, what of it."""
+
+    decision_id: UUID
+    kind: str
+    transaction_id: UUID
+    other_id: UUID | None
+    data: str
+
+
+class Concluded(msgspec.Struct, frozen=True):
+    """What became of it: `merged` of the newly told were of movements known already; `changed` and `gone` others."""
+
+    merged: int
+    changed: int
+    gone: int
+
+
+class _Account(msgspec.Struct, frozen=True):
+    account_id: UUID
+
+
+async def needed(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> list[UUID]:
+    """Those of `accounts` where what a page told may be known already."""
+    rows = await tx.all("matching_needed", _Account, space_id=space_id, accounts=list(accounts))
+    return [row.account_id for row in rows]
+
+
+async def lock(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> None:
+    """Be alone with these accounts until the transaction ends."""
+    await tx.run("lock_accounts", space_id=space_id, accounts=sorted(accounts))
+
+
+async def neighbourhood(
+    tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID], most: int
+) -> list[Told]:
+    """What this page told of `accounts`, and `seeds`, with all that may be of the same movements; at most so many."""
+    return await tx.all(
+        "neighbourhood",
+        Told,
+        space_id=space_id,
+        accounts=list(accounts),
+        seeds=list(seeds),
+        units=_UNITS,
+        most=most,
+    )
+
+
+async def decisions_on(tx: Transaction, space_id: UUID, transactions: Sequence[UUID]) -> list[Decision]:
+    """What people said of these, in the order they said it."""
+    return await tx.all("decisions_on", Decision, space_id=space_id, transactions=list(transactions))
+
+
+async def conclude(tx: Transaction, space_id: UUID, rows: list[dict[str, Any]]) -> Concluded:
+    """Write what these transactions are concluded to be."""
+    done = await tx.first("conclude_transactions", Concluded, space_id=space_id, rows=json_rows(rows))
+    return done or Concluded(0, 0, 0)
+
+
+async def ask(
+    tx: Transaction, space_id: UUID, transactions: Sequence[UUID], doubts: list[dict[str, Any]]
+) -> None:
+    """Keep what a person might be asked of these transactions."""
+    await tx.run("replace_doubts", space_id=space_id, transactions=list(transactions), rows=json_rows(doubts))
+
+
+async def amend_run(tx: Transaction, space_id: UUID, run_id: UUID, done: Concluded) -> None:
+    """Correct what a run counted by what its pages turned out to be."""
+    await tx.run(
+        "amend_run",
+        space_id=space_id,
+        run_id=run_id,
+        merged=done.merged,
+        changed=done.changed,
+        gone=done.gone,
+    )
+
+
+class Strand(msgspec.Struct, frozen=True):
+    """A transaction of a movement, as the ledger has it."""
+
+    transaction_id: UUID
+    account_id: UUID
+    amount: Decimal
+    currency: str
+    booked_on: date
+    description: str
+    status: str
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Two transactions of an account, and what speaks for their being one (JSON pairs of a finding and its weight)."""
+
+    one_id: UUID
+    other_id: UUID
+    rule: str
+    weight: int
+    found: str
+    account: str
+    booked_on: date
+    amount: Decimal
+    currency: str
+    description: str
+    other_on: date
+    other_amount: Decimal
+    other_description: str
+
+
+class ConflictRow(msgspec.Struct, frozen=True):
+    """A transaction of which a source says now what differs from what a person fixed. `conflict`: JSON, by field."""
+
+    transaction_id: UUID
+    account: str
+    booked_on: date
+    amount: Decimal
+    currency: str
+    description: str
+    conflict: str
+
+
+class _Undone(msgspec.Struct, frozen=True):
+    transaction_id: UUID
+    other_id: UUID | None
+
+
+class _Id(msgspec.Struct, frozen=True):
+    transaction_id: UUID
+
+
+async def decide(tx: Transaction, space_id: UUID, kind: str, of: tuple[UUID, UUID | None], data: str) -> UUID:
+    """Keep a person's word. Returns what it is known by."""
+    decision_id = new_id()
+    await tx.run(
+        "decide",
+        space_id=space_id,
+        decision_id=decision_id,
+        kind=kind,
+        transaction_id=of[0],
+        other_id=of[1],
+        data=data,
+    )
+    return decision_id
+
+
+async def undo(tx: Transaction, space_id: UUID, decision_id: UUID) -> list[UUID]:
+    """Take a person's word back. Returns of which transactions it was; none where it isn't there."""
+    undone = await tx.first("undo_decision", _Undone, space_id=space_id, decision_id=decision_id)
+    return [] if undone is None else [each for each in (undone.transaction_id, undone.other_id) if each]
+
+
+async def decisions(tx: Transaction, space_id: UUID, limit: int) -> list[Decision]:
+    """What people said and stands, the latest first."""
+    return await tx.all("list_decisions", Decision, space_id=space_id, limit=limit)
+
+
+async def strands_of(tx: Transaction, space_id: UUID, transaction_id: UUID) -> list[Strand]:
+    """The transactions of a movement, that which stands for it first."""
+    return await tx.all("strands_of", Strand, space_id=space_id, transaction_id=transaction_id)
+
+
+async def doubts(tx: Transaction, space_id: UUID, limit: int) -> list[Question]:
+    """Pairs that were kept apart and may be one, the likeliest first."""
+    return await tx.all("list_doubts", Question, space_id=space_id, limit=limit)
+
+
+async def probable(tx: Transaction, space_id: UUID, certain: int, limit: int) -> list[Question]:
+    """Pairs that were taken for one for less than `certain`, the weakest first."""
+    return await tx.all("list_probable", Question, space_id=space_id, certain=certain, limit=limit)
+
+
+async def conflicts(tx: Transaction, space_id: UUID, limit: int) -> list[ConflictRow]:
+    """Where a source says now what differs from what a person fixed."""
+    return await tx.all("list_conflicts", ConflictRow, space_id=space_id, limit=limit)
+
+
+async def of_account(
+    tx: Transaction, space_id: UUID, account_id: UUID, after: UUID, limit: int
+) -> list[UUID]:
+    """The next of an account's transactions after one of them, in a fixed order."""
+    rows = await tx.all(
+        "account_transactions", _Id, space_id=space_id, account_id=account_id, after=after, limit=limit
+    )
+    return [row.transaction_id for row in rows]
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """A movement with all it was ever told under: `ids`, `sources` (providers) and `days` of each telling, the first
+    first. `weight`: of the weakest match in it, None where one source alone tells of it."""
+
+    transaction_id: UUID
+    account: str
+    account_kind: str
+    status: str
+    amount: Decimal
+    currency: str
+    booked_on: date
+    authorized_on: date | None
+    occurred_at: datetime | None
+    description: str
+    counterparty: str
+    reference: str
+    category: str
+    gone: bool
+    deleted: bool
+    locked: bool
+    split: str
+    conflict: str
+    ids: list[str]
+    sources: list[str]
+    days: list[date]
+    weight: int | None
+
+
+async def movements(tx: Transaction, space_id: UUID) -> list[Movement]:
+    """Every movement of a space, those that are gone too."""
+    return await tx.all("whole_ledger", Movement, space_id=space_id)
+
+
+async def twins(tx: Transaction, space_id: UUID, limit: int) -> list[Question]:
+    """Movements told alike several times on one day, where no balance shows that they are several."""
+    return await tx.all("list_twins", Question, space_id=space_id, limit=limit)

@@ -1,0 +1,253 @@
+"""Concluding what a page's tellings are: known movements or new ones, in the transaction that writes the page.
+
+The judgement is `caudal.matching`'s, pure. It is drawn anew for all that hangs together with what was told, from what
+every source tells now and what people said: so the order in which things were told doesn't matter, and drawing it
+again gives the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from caudal.matching.evidence import Evidence, Manner, Source, Strand
+from caudal.matching.same import Conclusion, Group, Word, conclude
+from caudal.matching.survivors import Fixed, Standing, Telling, survive
+from caudal.model.currencies import EXPONENTS
+from caudal.store import matching
+from caudal.store.database import Transaction
+from caudal.store.matching import Concluded, Decision, Told
+
+_MOST: Final = 20_000
+"""Transactions looked at for one page. What hangs together with more than this is concluded in parts."""
+_NOTHING: Final = Concluded(0, 0, 0)
+_FIELDS: Final = (
+    "status", "amount", "currency", "booked_on", "entered_on", "value_on", "authorized_on", "occurred_at",
+    "description", "counterparty", "reference", "category", "gone",
+)  # fmt: skip
+
+
+async def conclude_page(tx: Transaction, space_id: UUID, accounts: Collection[UUID]) -> Concluded:
+    """Conclude what the page just written told of these accounts."""
+    needed = await matching.needed(tx, space_id, sorted(accounts))
+    if not needed:
+        return _NOTHING
+    await matching.lock(tx, space_id, list(accounts))
+    return await _conclude(tx, space_id, needed, ())
+
+
+async def conclude_anew(
+    tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID]
+) -> Concluded:
+    """Conclude these transactions of `accounts` anew, with all that hangs together with them."""
+    await matching.lock(tx, space_id, accounts)
+    return await _conclude(tx, space_id, [], seeds)
+
+
+async def _conclude(
+    tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID]
+) -> Concluded:
+    told = await matching.neighbourhood(tx, space_id, accounts, seeds, _MOST)
+    if not told:
+        return _NOTHING
+    ids = [each.transaction_id for each in told]
+    decisions = await matching.decisions_on(tx, space_id, ids)
+    by_account: dict[UUID, list[Told]] = defaultdict(list)
+    for each in told:
+        by_account[each.account_id].append(each)
+    rows: list[dict[str, Any]] = []
+    doubts: list[dict[str, Any]] = []
+    for there in by_account.values():
+        conclusion = judge(there, decisions)
+        rows += rows_of(conclusion, there, decisions)
+        doubts += [
+            {
+                "one_id": doubt.one,
+                "other_id": doubt.other,
+                "rule": doubt.rule,
+                "weight": doubt.evidence.weight,
+                "found": doubt.evidence.found,
+            }
+            for doubt in conclusion.doubts
+        ]
+    await matching.ask(tx, space_id, ids, doubts)
+    return await matching.conclude(tx, space_id, rows)
+
+
+def judge(told: Sequence[Told], decisions: Iterable[Decision]) -> Conclusion:
+    """Which of these are of one movement."""
+    sources = {str(each.source_account_id): _source(each, told) for each in told}
+    pairs: dict[str, set[frozenset[str]]] = {"one": set(), "apart": set()}
+    for decision in decisions:
+        if decision.kind in pairs:
+            pair = frozenset((str(decision.transaction_id), str(decision.other_id)))
+            pairs["one" if decision.kind == "apart" else "apart"].discard(pair)
+            pairs[decision.kind].add(pair)
+    word = Word(frozenset(pairs["one"]), frozenset(pairs["apart"]))
+    return conclude([_strand(each) for each in told], sources, word)
+
+
+def rows_of(
+    conclusion: Conclusion, told: Sequence[Told], decisions: Sequence[Decision]
+) -> list[dict[str, Any]]:
+    """What is to be written of each transaction."""
+    by_key = {str(each.transaction_id): each for each in told}
+    said: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        if decision.kind not in ("one", "apart"):
+            said[str(decision.transaction_id)].append(decision)
+    rows: list[dict[str, Any]] = []
+    for group in conclusion.groups:
+        members = sorted((by_key[strand.key] for strand in group.strands), key=_founding)
+        ruling = [decision for member in members for decision in said[str(member.transaction_id)]]
+        ruling.sort(key=lambda decision: decision.decision_id)
+        rows += _rows_of_group(group, members, ruling)
+    return rows
+
+
+def _founding(told: Told) -> tuple[int, UUID]:
+    return told.first_told, told.transaction_id
+
+
+def _rows_of_group(
+    group: Group, members: Sequence[Told], decisions: Sequence[Decision]
+) -> list[dict[str, Any]]:
+    founder = members[0]
+    ruled = _Ruled(decisions)
+    standing = survive([telling(member) for member in members], ruled.fixed)
+    alone = len(members) == 1 and not decisions
+    reasons = _reasons(group)
+    rows = [
+        {
+            "transaction_id": founder.transaction_id,
+            "into_id": None,
+            "concluded": not alone,
+            "rule": None,
+            "weight": None,
+            "found": None,
+            **{name: getattr(standing, name) for name in _FIELDS},
+            "gone": standing.gone or ruled.deleted,
+            "deleted": ruled.deleted,
+            "locked": ruled.locked,
+            "split": ruled.split,
+            "conflict": _conflicts(standing),
+        }
+    ]
+    for member in members[1:]:
+        rule, evidence = reasons.get(str(member.transaction_id)) or reasons[str(founder.transaction_id)]
+        rows.append(
+            {
+                "transaction_id": member.transaction_id,
+                "into_id": founder.transaction_id,
+                "concluded": True,
+                "rule": rule,
+                "weight": evidence.weight,
+                "found": evidence.found,
+                **{name: getattr(member, name) for name in _FIELDS},
+                "gone": True,
+                "deleted": False,
+                "locked": False,
+                "split": None,
+                "conflict": None,
+            }
+        )
+    return rows
+
+
+def _reasons(group: Group) -> Mapping[str, tuple[str, Evidence]]:
+    """Strand → why it is of the group: of the two that each join brings together, both."""
+    reasons: dict[str, tuple[str, Evidence]] = {}
+    for join in group.joins:
+        reasons.setdefault(join.strand, (join.rule, join.evidence))
+        reasons.setdefault(join.to, (join.rule, join.evidence))
+    return reasons
+
+
+class _Ruled:
+    """What people's decisions on one movement come to."""
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self.deleted = False
+        self.locked = False
+        self.split: object = None
+        fixed: dict[str, Fixed] = {}
+        for decision in decisions:
+            if decision.kind == "delete":
+                self.deleted = True
+            elif decision.kind == "split":
+                self.split = msgspec.json.decode(decision.data)["parts"]
+            else:
+                self.locked = self.locked or decision.kind == "lock"
+                for each in msgspec.json.decode(decision.data, type=FixedFields).fixed():
+                    fixed[each.field] = each
+        self.fixed = tuple(fixed.values())
+
+
+class FixedFields(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A decision's data: what a person fixed, and what the sources told of it then."""
+
+    values: dict[str, str | None] = {}
+    told: dict[str, str | None] = {}
+
+    def fixed(self) -> list[Fixed]:
+        """Each field, as its type."""
+        return [
+            Fixed(name, field_value(name, text), field_value(name, self.told.get(name)))
+            for name, text in self.values.items()
+        ]
+
+
+def field_value(name: str, text: str | None) -> object:
+    """A field's value from its text. Raises ValueError or KeyError where it isn't one of that field's."""
+    if text is None:
+        return None
+    return msgspec.convert(text, Telling.__annotations__[name], strict=False)
+
+
+def _conflicts(standing: Standing) -> dict[str, dict[str, str]] | None:
+    if not standing.conflicts:
+        return None
+    return {each.field: {"kept": each.kept, "told": each.told} for each in standing.conflicts}
+
+
+def telling(told: Told) -> Telling:
+    """What a source tells, as survivorship takes it."""
+    return Telling(
+        key=str(told.transaction_id),
+        manner=_manner(told.provider),
+        provider=told.provider,
+        order=told.last_told,
+        **{name: getattr(told, name) for name in _FIELDS},
+        pending_on=told.pending_on,
+    )
+
+
+def _strand(told: Told) -> Strand:
+    first = told.booked_on
+    return Strand(
+        key=str(told.transaction_id),
+        source=str(told.source_account_id),
+        units=int(told.amount.scaleb(EXPONENTS.get(told.currency, 2))),
+        currency=told.currency,
+        days=(first.toordinal(), *(day.toordinal() for day in sorted(told.days) if day != first)),
+        texts=tuple(sorted(set(told.texts or ()))),
+        reference=told.reference,
+        pending=told.status == "pending",
+        gone=told.gone,
+        told=told.first_told,
+        since=told.last_told if told.gone else 0,
+    )
+
+
+def _source(told: Told, everyone: Sequence[Told]) -> Source:
+    since = sorted({(each.source_since, each.source_account_id) for each in everyone})
+    manner = _manner(told.provider)
+    family = f"{told.provider}/{told.institution_id}" if manner is Manner.LIVE and told.institution_id else ""
+    rank = since.index((told.source_since, told.source_account_id))
+    return Source(str(told.source_account_id), rank, manner, family, told.provider)
+
+
+def _manner(provider: str) -> Manner:
+    return {"file": Manner.FILE, "manual": Manner.MANUAL}.get(provider, Manner.LIVE)
