@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from caudal.api.garbage import settled
 from caudal.api.webhooks import Counted, WebhookDoor
 from caudal.hub.installation import Installation
 from caudal.hub.webhooks import Acceptor
@@ -31,7 +32,8 @@ def make(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
-            yield
+            with settled():
+                yield
         finally:
             await acceptor.close()
 
