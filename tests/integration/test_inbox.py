@@ -17,7 +17,7 @@ from tests.support.command import Command
 from tests.support.plaid_script import NOW, Script, refusal
 from tests.support.webhooks import KEY_GET, STRANGER, Office, office, signed, told
 
-from caudal.hub import audit, credentials, keys, webhooks
+from caudal.hub import audit, credentials, installation, keys, webhooks
 from caudal.model.errors import NotFound, StoreError
 from caudal.settings import InboxBounds, Settings
 from caudal.store import inbox, spaces
@@ -323,6 +323,25 @@ def test_many_who_come_at_any_moment_are_all_answered(settings: Settings) -> Non
         assert all(all(each) for each in kept)
         assert len(at.rows()) == 640
         await commits.close()
+
+    within(settings, work)
+
+
+def test_processes_that_keep_the_same_ones_at_the_same_moment_keep_each_once(settings: Settings) -> None:
+    async def work(at: Office) -> None:
+        async def process(turn: int) -> list[int]:
+            async with installation.apart(at.opened, 1) as own:
+                numbers = [(37 * turn + 11 * each) % 200 for each in range(200)]
+                kept = [
+                    await inbox.keep(own.store, [letter(number) for number in numbers[begin : begin + 25]])
+                    for begin in range(0, 200, 25)
+                ]
+            return [len(new) for new in kept]
+
+        async with asyncio.timeout(20):
+            kept = await asyncio.gather(*(process(turn) for turn in range(6)))
+        assert sum(sum(each) for each in kept) == len(at.rows()) == 200
+        assert [job[:2] for job in at.queued()] == [("inbox", 50)]
 
     within(settings, work)
 

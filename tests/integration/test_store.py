@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.support.books import cut_off, shut_out
+from tests.support.plaid_script import NOW
 
 from caudal.model.errors import StoreAway
-from caudal.store import database
+from caudal.store import database, inbox
 from caudal.store.conninfo import watched
 from caudal.store.database import Store
+from caudal.store.inbox import Letter
 
 
 async def begin(store: Store, meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -59,6 +62,54 @@ def test_one_that_breaks_amid_a_transaction_is_an_error_and_the_next_transaction
             with pytest.raises(StoreAway):
                 await begin(store, lambda: cut_off(conninfo))
             await begin(store)
+
+    asyncio.run(work())
+
+
+def letter(key: str) -> Letter:
+    return Letter("plaid", key, NOW, "k-1", b"sealed")
+
+
+def test_what_is_done_at_once_is_done_though_its_connection_broke_while_it_lay_idle(conninfo: str) -> None:
+    async def work() -> None:
+        async with await Store.open(conninfo) as store:
+            assert await inbox.keep(store, [letter("first")]) == {("plaid", "first")}
+            assert cut_off(conninfo) == 1
+            assert await inbox.keep(store, [letter("first"), letter("second")]) == {("plaid", "second")}
+
+    asyncio.run(work())
+
+
+def test_what_is_done_at_once_is_the_engines(conninfo: str) -> None:
+    async def seen(connection: psycopg.AsyncConnection) -> object:
+        settings = ("role", "caudal.spaces", "caudal.engine", "statement_timeout")
+        shown = [await connection.execute(f"show {name}".encode()) for name in settings]
+        return [await each.fetchone() for each in shown]
+
+    async def work() -> None:
+        async with await Store.open(conninfo) as store:
+            await inbox.keep(store, [letter("first")])
+            async with store._at_once.connection() as at_once, store.engine() as tx:
+                assert await seen(at_once) == await seen(tx._connection)
+
+    asyncio.run(work())
+
+
+def test_while_the_database_is_away_nothing_is_done_at_once(conninfo: str) -> None:
+    async def work() -> None:
+        async with await Store.open(conninfo, turn_seconds_max=1) as store:
+            await inbox.keep(store, [letter("first")])
+            with shut_out(conninfo), pytest.raises(StoreAway):
+                await inbox.keep(store, [letter("second")])
+            async with asyncio.timeout(20):
+                while not await kept(store, "second"):
+                    pass
+
+    async def kept(store: Store, key: str) -> bool:
+        try:
+            return await inbox.keep(store, [letter(key)]) == {("plaid", key)}
+        except StoreAway:
+            return False
 
     asyncio.run(work())
 

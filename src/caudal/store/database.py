@@ -4,9 +4,9 @@ Nothing else in Caudal opens a connection, begins a transaction or sets a scope 
 Statements are named queries of sql/; a value never becomes part of a statement's text.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,10 @@ Row = TypeVar("Row")
 Observer = Callable[[str], None]
 """Told the name of each statement before it is sent: counts, traces, and the crash tests hang on it."""
 
+_Configure = Callable[[psycopg.AsyncConnection], Awaitable[None]]
+
+_AT_ONCE_MAX: Final = 2
+"""Connections for what is done at once. One is enough; one that hangs leaves another."""
 
 _SILENT_SECONDS_MAX: Final = 20
 """Amid a transaction. Less than a connection's next worker may take to begin (35 s)."""
@@ -79,12 +83,14 @@ class Store:
     def __init__(
         self,
         pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        at_once: AsyncConnectionPool[psycopg.AsyncConnection],
         *,
-        statement_seconds_max: int,
+        timeout: str,
         observe: Observer,
     ) -> None:
         self._pool = pool
-        self._timeout = f"{statement_seconds_max}s"
+        self._at_once = at_once
+        self._timeout = timeout
         self._observe = observe
 
     @classmethod
@@ -101,36 +107,46 @@ class Store:
         """Connect and prepare the session. Raises ConfigError where the database can't be reached.
 
         `turn_seconds_max`: how long a transaction waits for one of `connections_max` connections, or for a database
-        that is away, before it fails.
+        that is away, before it fails. What is done `at_once` has two of its own, opened when it is first asked for.
         """
         check(conninfo)
-        pool: AsyncConnectionPool[psycopg.AsyncConnection] = AsyncConnectionPool(
-            watched(conninfo),
-            min_size=0,
-            max_size=connections_max,
-            timeout=turn_seconds_max,
-            kwargs={
-                "autocommit": True,
-                "connect_timeout": connect_seconds_max,
-                "application_name": "caudal",
-            },
-            configure=_prepare,
-            reconnect_timeout=connect_seconds_max,
-            open=False,
-        )
-        store = cls(pool, statement_seconds_max=statement_seconds_max, observe=observe)
-        try:
-            connection = await psycopg.AsyncConnection.connect(
-                conninfo, autocommit=True, connect_timeout=connect_seconds_max, application_name="caudal"
+        session: dict[str, Any] = {
+            "autocommit": True,
+            "connect_timeout": connect_seconds_max,
+            "application_name": "caudal",
+        }
+
+        def pool(size: int, configure: _Configure) -> AsyncConnectionPool[psycopg.AsyncConnection]:
+            return AsyncConnectionPool(
+                watched(conninfo),
+                min_size=0,
+                max_size=size,
+                timeout=turn_seconds_max,
+                kwargs=session,
+                configure=configure,
+                reconnect_timeout=connect_seconds_max,
+                open=False,
             )
+
+        timeout = f"{statement_seconds_max}s"
+        store = cls(
+            pool(connections_max, _prepare),
+            pool(_AT_ONCE_MAX, _as_engine(timeout)),
+            timeout=timeout,
+            observe=observe,
+        )
+        try:
+            connection = await psycopg.AsyncConnection.connect(conninfo, **session)
         except psycopg.OperationalError as error:
             raise unreachable(error, conninfo) from None
         await connection.close()
-        await pool.open()
+        for each in (store._pool, store._at_once):
+            await each.open()
         return store
 
     async def close(self) -> None:
         """Close the connections; an open transaction is rolled back."""
+        await self._at_once.close()
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -154,6 +170,23 @@ class Store:
             await tx.run("enter_scope", spaces=_array(spaces), engine="on", timeout=self._timeout)
             yield tx
 
+    async def at_once(self, query: str, row: type[Row], **values: object) -> list[Row]:
+        """One named query as the engine, outside every space, in a transaction to itself: one way to the database and
+        back where `engine` takes four. Only for what may be done twice: with a connection that broke while it lay in the
+        pool nobody knows whether it was, and it is done again."""
+        stale_left = self._at_once.max_size
+        try:
+            while True:
+                async with self._at_once.connection() as connection:
+                    try:
+                        return await Transaction(connection, self._observe).all(query, row, **values)
+                    except StoreAway:
+                        if not (connection.closed and stale_left):
+                            raise
+                        stale_left -= 1
+        except PoolTimeout:
+            raise _no_turn() from None
+
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Transaction]:
         """A transaction that sees which spaces there are, and no row inside any."""
@@ -174,7 +207,7 @@ class Store:
                 yield Transaction(await self._begun(stack), self._observe)
                 self._observe("commit")
         except PoolTimeout:
-            raise StoreAway("the database is away, or all connections to it are busy") from None
+            raise _no_turn() from None
         except psycopg.Error as error:
             raise _store_error("commit", error) from None
 
@@ -193,6 +226,19 @@ class Store:
                 stale_left -= 1
             else:
                 return connection
+
+
+def _no_turn() -> StoreAway:
+    return StoreAway("the database is away, or all connections to it are busy")
+
+
+def _as_engine(timeout: str) -> _Configure:
+    """A fresh session whose every statement is the engine's."""
+
+    async def configure(connection: psycopg.AsyncConnection) -> None:
+        await Transaction(connection, lambda _: None).run("enter_engine", timeout=timeout)
+
+    return configure
 
 
 async def _prepare(connection: psycopg.AsyncConnection) -> None:

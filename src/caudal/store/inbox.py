@@ -1,6 +1,6 @@
 """The webhook inbox: kept before it is answered, worked off once, shown and replayed.
 
-All of it in transactions of the engine's own. Bodies come sealed and stay so here.
+All of it as the engine. Bodies come sealed and stay so here.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from caudal.store import jobs
-from caudal.store.database import Transaction, json_rows
+from caudal.store.database import Store, Transaction, json_rows
 from caudal.store.jobs import Priority, Work
 
 QUEUE: Final = "inbox"
@@ -90,10 +90,14 @@ class _InUse(msgspec.Struct, frozen=True):
     webhooks: int
 
 
-async def keep(tx: Transaction, letters: Sequence[Letter]) -> set[tuple[str, str]]:
-    """Keep webhooks, and queue that they are worked off. Returns the keys of those that weren't there already."""
+async def keep(store: Store, letters: Sequence[Letter]) -> set[tuple[str, str]]:
+    """Keep webhooks, and queue that they are worked off. Returns the keys of those that weren't there already.
+
+    One statement, for all that is waited for here is the way to the database and back: the process has its hands full
+    meanwhile, and looks for an answer only now and then.
+    """
     letters = sorted(letters, key=lambda letter: letter.key)
-    new = await tx.all(
+    new = await store.at_once(
         "keep_webhooks",
         _Key,
         providers=[letter.provider for letter in letters],
@@ -101,9 +105,9 @@ async def keep(tx: Transaction, letters: Sequence[Letter]) -> set[tuple[str, str
         received=[letter.received_at for letter in letters],
         wrapping_keys=[letter.wrapping_key for letter in letters],
         sealed=[letter.sealed for letter in letters],
+        queue=QUEUE,
+        priority=int(Priority.INBOX),
     )
-    if new:
-        await queue(tx)
     return {(row.provider, row.event_key) for row in new}
 
 

@@ -11,7 +11,7 @@ from caudal.store import queries
 from caudal.store.queries import load
 
 STORE = Path(caudal.store.__file__).parent
-ASKS = {"all", "first", "run", "copy"}
+ASKS = {"all", "at_once", "first", "run", "copy"}
 """The ways in which a transaction is asked for a named query."""
 
 

@@ -87,8 +87,8 @@ class GroupCommit:
         self._announcer.tell()
 
     async def _kept(self, letters: Sequence[Letter]) -> set[tuple[str, str]]:
-        async with asyncio.timeout(self._bounds.answer_seconds_max), self._store.engine() as tx:
-            return await inbox.keep(tx, letters)
+        async with asyncio.timeout(self._bounds.answer_seconds_max):
+            return await inbox.keep(self._store, letters)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

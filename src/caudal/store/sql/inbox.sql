@@ -1,12 +1,24 @@
 -- name: keep_webhooks
--- Webhooks as they came, verified and sealed. Returns those that weren't there already. The caller sorts them: two that
--- keep the same ones must not wait for each other.
-insert into caudal.inbox (provider, event_key, received_at, wrapping_key, sealed)
-select provider, event_key, received_at, wrapping_key, sealed
-from unnest(%(providers)b::text[], %(event_keys)b::text[], %(received)b::timestamptz[], %(wrapping_keys)b::text[],
-    %(sealed)b::bytea[]) as row (provider, event_key, received_at, wrapping_key, sealed)
-on conflict on constraint inbox_event_unique do nothing
-returning provider, event_key
+-- Webhooks as they came, verified and sealed; where any is new, the job that works them off. Returns those that weren't
+-- there already. The caller sorts them, and the count has the job come after all of them: two that keep the same ones
+-- must not wait for each other.
+with new as (
+    insert into caudal.inbox (provider, event_key, received_at, wrapping_key, sealed)
+    select provider, event_key, received_at, wrapping_key, sealed
+    from unnest(%(providers)b::text[], %(event_keys)b::text[], %(received)b::timestamptz[], %(wrapping_keys)b::text[],
+        %(sealed)b::bytea[]) as row (provider, event_key, received_at, wrapping_key, sealed)
+    on conflict on constraint inbox_event_unique do nothing
+    returning provider, event_key
+), job as (
+    insert into caudal_jobs.procrastinate_jobs as queued (queue_name, task_name, priority, queueing_lock, scheduled_at)
+    select queue, queue, %(priority)s, queue, now()
+    from (values (%(queue)s::text)) as work (queue)
+    where (select count(*) from new) > 0
+    on conflict (queueing_lock) where status = 'todo' do update set
+        priority = greatest(queued.priority, excluded.priority),
+        scheduled_at = least(queued.scheduled_at, excluded.scheduled_at)
+)
+select provider, event_key from new
 
 -- name: due_webhooks
 -- The webhooks to be worked off now, in the order in which they came.

@@ -8,6 +8,12 @@ select set_config('role', 'caudal_app', true), set_config('caudal.spaces', %(spa
     set_config('caudal.engine', %(engine)s, true),
     set_config('statement_timeout', %(timeout)s, true)
 
+-- name: enter_engine
+-- The same for all of this session, as the engine and with no space.
+select set_config('role', 'caudal_app', false), set_config('caudal.spaces', '{}', false),
+    set_config('caudal.engine', 'on', false),
+    set_config('statement_timeout', %(timeout)s, false)
+
 -- name: enter_directory
 -- From here to the end of the transaction: work as the schema's owner, who sees which spaces there are, only.
 select set_config('role', 'caudal_owner', true), set_config('caudal.spaces', '', true)
