@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from joserfc import jws
 from joserfc.jwk import ECKey
-from starlette.applications import Starlette
+from starlette.routing import Router
 from tests.support.books import all_rows
 from tests.support.plaid_script import NOW, HandClock, Json, Script, provider
 
@@ -80,7 +80,7 @@ class Office:
         self,
         opened: Installation,
         plaid: PlaidProvider,
-        app: Starlette,
+        app: Router,
         door: httpx.AsyncClient,
         verdicts: Counter[tuple[str, str]],
     ) -> None:
@@ -181,7 +181,7 @@ async def office(
     ):
         app = make(opened, {"plaid": plaid}, counted=counted, now=lambda: NOW)
         async with (
-            app.router.lifespan_context(app),
+            app.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://caudal.test") as door,
         ):
             yield Office(opened, plaid, app, door, verdicts)

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 
 from caudal.api.garbage import settled
 from caudal.api.webhooks import Counted, WebhookDoor
@@ -21,8 +20,9 @@ def make(
     *,
     counted: Counted = lambda _provider, _verdict: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Starlette:
-    """The application of an installation whose `providers` are set up and open; `routes` are those of others.
+) -> Router:
+    """The application of an installation whose `providers` are set up and open; `routes` are those of others. What fails
+    in it is the server's to hear of, or that of `Requests` around it.
 
     `counted` is told of every webhook: whose, and what became of it.
     """
@@ -30,7 +30,7 @@ def make(
     door = WebhookDoor(acceptor, installation.settings.inbox, counted, now)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Router) -> AsyncIterator[None]:
         try:
             with settled():
                 yield
@@ -38,4 +38,4 @@ def make(
             await acceptor.close()
 
     webhooks = Route("/webhooks/{provider}", door, methods=["POST"])
-    return Starlette(routes=[webhooks, *routes], lifespan=lifespan)
+    return Router(routes=[webhooks, *routes], lifespan=lifespan)

@@ -26,7 +26,7 @@ Observer = Callable[[str], None]
 _Configure = Callable[[psycopg.AsyncConnection], Awaitable[None]]
 
 _AT_ONCE_MAX: Final = 2
-"""Connections for what is done at once. One is enough; one that hangs leaves another."""
+"""Connections for what is done at once. Webhooks are kept by one and announced by another."""
 
 _SILENT_SECONDS_MAX: Final = 20
 """Amid a transaction. Less than a connection's next worker may take to begin (35 s)."""

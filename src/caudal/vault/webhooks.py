@@ -20,6 +20,7 @@ from caudal.vault.sealing import SealError
 _MAGIC: Final = b"W1"
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"caudal webhook inbox 1"
+_PLACE: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class WebhookSeal:
@@ -60,4 +61,4 @@ class WebhookSeal:
 
 
 def _place(provider: str, event_key: str) -> bytes:
-    return json.dumps([provider, event_key], separators=(",", ":")).encode()
+    return _PLACE.encode([provider, event_key]).encode()

@@ -12,7 +12,7 @@ import msgspec
 
 from caudal.model.errors import StoreError
 from caudal.settings import InboxBounds
-from caudal.store import inbox, jobs
+from caudal.store import inbox
 from caudal.store.database import Store
 from caudal.store.inbox import Letter
 
@@ -121,7 +121,7 @@ class _Announcer:
             while self._untold:
                 self._untold = False
                 with contextlib.suppress(StoreError):  # then the workers look by themselves, a little later
-                    await jobs.announce(self._store, [inbox.QUEUE])
+                    await inbox.announce(self._store)
                 await asyncio.sleep(self._pause_ms / 1000)
         finally:
             self._telling = None

@@ -28,9 +28,10 @@ on conflict (queueing_lock) where status = 'todo' do update set
 -- name: announce
 -- Tell listening workers that there is work, after the transaction that queued it: a NOTIFY within would make all
 -- commits of the server take turns.
-select pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}'),
-    pg_notify('procrastinate_queue_v1#' || name, '{"type": "job_inserted", "job_id": 0}')
-from unnest(%(queues)s::text[]) as queue (name)
+select name
+from unnest(%(queues)s::text[]) as queue (name),
+    pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}') as every,
+    pg_notify('procrastinate_queue_v1#' || name, '{"type": "job_inserted", "job_id": 0}') as one
 
 -- name: rescue_jobs
 -- Jobs whose worker is gone, or that a worker of ours let go of without that being written (`dropped`), are queued again.
