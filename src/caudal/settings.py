@@ -179,7 +179,7 @@ class Settings(msgspec.Struct, frozen=True):
     statement_seconds_max: Count = 300
     connect_seconds_max: Count = 30
     database_connections_max: Count = 8
-    """How many of the database's connections one process uses, beside those of its queue."""
+    """How many of the database's connections one process uses, beside those of its queue and of its door."""
     database_turn_seconds_max: Count = 30
     """How long work waits for one of them, or for a database that is away."""
     server_start_seconds_max: Count = 60
