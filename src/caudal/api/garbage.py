@@ -12,8 +12,8 @@ answered: with Python's own 700 most that are looked through are in use."""
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """What is there at the beginning is looked at no more until the end. Modules and tables of a running server are some
-    hundred thousand objects: to look through them stops every request for 20 to 40 ms, once in some three thousand."""
+    """What is there at the beginning is looked at no more until the end. A server's modules are some
+    sixty thousand objects: to look through them stops every request for 20 to 40 ms, once in some three thousand."""
     young_max, *older = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(max(young_max, _YOUNG_MAX), *older)

@@ -9,7 +9,7 @@ select set_config('role', 'caudal_app', true), set_config('caudal.spaces', %(spa
     set_config('statement_timeout', %(timeout)s, true)
 
 -- name: enter_engine
--- The same for all of this session, as the engine and with no space.
+-- From here to the end of the session: work as the app and as the engine, and see no space.
 select set_config('role', 'caudal_app', false), set_config('caudal.spaces', '{}', false),
     set_config('caudal.engine', 'on', false),
     set_config('statement_timeout', %(timeout)s, false)
