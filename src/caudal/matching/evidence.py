@@ -148,7 +148,7 @@ def settles(pending: Strand, booked: Strand) -> Evidence | None:
         amount = ("within 4 %: another day's rate", -5)
     else:
         return None
-    return Evidence((amount, *texts, (f"booked {later} days later", -9 * later)))
+    return Evidence((amount, *texts, (f"booked {later} days later", -8 * later)))
 
 
 def took_place(vanished: Strand, new: Strand) -> Evidence | None:
