@@ -56,7 +56,8 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """What a person said of strands, by their keys: these pairs are one movement, those are not."""
+    """What a person said of strands, by their keys: these pairs are one movement, however unlike they are, those are
+    not. Of two that are one with a third they said that, too."""
 
     one: frozenset[frozenset[str]] = frozenset()
     apart: frozenset[frozenset[str]] = frozenset()
@@ -80,16 +81,11 @@ def conclude(strands: Iterable[Strand], sources: Mapping[str, Source], word: Wor
     table = _Table(sources, word)
     for source in sorted((sources[key] for key in of_source), key=_order):
         table.seat(source, _within(of_source[source.key], table))
-    table.obey()
     return table.conclusion()
 
 
-def _order(source: Source) -> tuple[bool, bool, str, int, str]:
-    manner = source.manner
-    return manner is Manner.MANUAL, manner is Manner.FILE, source.provider, source.rank, source.key
-
-
-_SAID: Final = Evidence((("a person said so", 10_000),))
+def _order(source: Source) -> tuple[bool, bool, int, str]:
+    return source.manner is Manner.MANUAL, source.manner is Manner.FILE, source.rank, source.key
 
 
 class _Party:
@@ -115,6 +111,7 @@ class _Table:
     def __init__(self, sources: Mapping[str, Source], word: Word) -> None:
         self._sources = sources
         self._word = word
+        self._said = _named(word.one)
         self._parties: list[_Party] = []
         self._doubts: list[Doubt] = []
 
@@ -141,7 +138,7 @@ class _Table:
         """Let `seated` take whom of `new` they belong with, one each. Returns the others."""
         gains: dict[tuple[int, int], int] = {}
         found: dict[tuple[int, int], Evidence] = {}
-        for i, j in _near(seated, new, units_apart):
+        for i, j in self._worth_a_look(seated, new, units_apart):
             evidence = self._heard(seated[i], new[j], judge)
             if evidence is not None and evidence.weight > DOUBTFUL:
                 found[i, j] = evidence
@@ -156,31 +153,76 @@ class _Table:
             seated[i].take(new[j], rule, found[i, j])
         return [party for j, party in enumerate(new) if j not in there]
 
-    def _heard(self, one: _Party, other: _Party, judge: Judge) -> Evidence | None:
-        """The evidence, a person's word before all."""
-        if self._word is not NO_WORD:
-            pairs = {frozenset((a.key, b.key)) for a in one.strands for b in other.strands}
-            if pairs & self._word.apart:
-                return None
-            if pairs & self._word.one:
-                return _SAID
-        return judge(one, other)
-
-    def obey(self) -> None:
-        """Bring together what a person said is one, wherever it sits."""
-        for pair in sorted(sorted(pair) for pair in self._word.one):
-            seats = {strand.key: party for party in self._parties for strand in party.strands}
-            found = [seats[key] for key in pair if key in seats]
-            if len(found) == 2 and found[0] is not found[1]:
-                found[0].take(found[1], "person", _SAID)
-                self._parties.remove(found[1])
+    def heed(self, parties: list[_Party]) -> list[_Party]:
+        """Put together whom a person said are one and who are still by themselves: two of one source, as a rule."""
+        kept: list[_Party] = []
+        founder: dict[str, _Party] = {}
+        for party in parties:
+            names = self._names(party)
+            homes = (founder[name] for name in names if name in founder)
+            home = next((each for each in homes if not self._kept_apart(each, party)), None)
+            if home is None:
+                kept.append(party)
+            else:
+                home.take(party, "said", _SAID)
+            for name in names:
+                founder.setdefault(name, home or party)
+        return kept if len(kept) == len(parties) else self.heed(kept)
 
     def conclusion(self) -> Conclusion:
         """Who sits together."""
+        parties = self.heed(self._parties)
+        seat = {strand.key: place for place, party in enumerate(parties) for strand in party.strands}
         return Conclusion(
-            tuple(Group(tuple(party.strands), tuple(party.joins)) for party in self._parties),
-            tuple(self._doubts),
+            tuple(Group(tuple(party.strands), tuple(party.joins)) for party in parties),
+            tuple(doubt for doubt in self._doubts if seat[doubt.one] != seat[doubt.other]),
         )
+
+    def _worth_a_look(
+        self, seated: Sequence[_Party], new: Sequence[_Party], units_apart: int | None
+    ) -> Iterable[tuple[int, int]]:
+        """Those near one another, and whom a person said are one."""
+        near = _near(seated, new, units_apart)
+        if not self._said:
+            return near
+        named: dict[str, list[int]] = defaultdict(list)
+        for j, party in enumerate(new):
+            for name in self._names(party):
+                named[name].append(j)
+        said = ((i, j) for i, party in enumerate(seated) for name in self._names(party) for j in named[name])
+        return dict.fromkeys([*near, *said])
+
+    def _heard(self, one: _Party, other: _Party, judge: Judge) -> Evidence | None:
+        """The evidence, a person's word before all."""
+        if self._kept_apart(one, other):
+            return None
+        if self._said and not set(self._names(one)).isdisjoint(self._names(other)):
+            return _SAID
+        return judge(one, other)
+
+    def _kept_apart(self, one: _Party, other: _Party) -> bool:
+        return bool(self._word.apart) and any(
+            frozenset((a.key, b.key)) in self._word.apart for a in one.strands for b in other.strands
+        )
+
+    def _names(self, party: _Party) -> list[str]:
+        """Of what a person said of its strands."""
+        return [self._said[strand.key] for strand in party.strands if strand.key in self._said]
+
+
+_SAID: Final = Evidence((("a person said so", 10_000),))
+
+
+def _named(pairs: Iterable[frozenset[str]]) -> dict[str, str]:
+    """Key → the first key of all that are one with it, by whatever pairs."""
+    name: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    for pair in pairs:
+        names = {name.get(key, key) for key in pair}
+        together = sorted(key for each in names for key in members.pop(each, [each]))
+        members[together[0]] = together
+        name |= dict.fromkeys(together, together[0])
+    return name
 
 
 def _within(strands: Sequence[Strand], table: _Table) -> list[_Party]:
@@ -193,7 +235,7 @@ def _within(strands: Sequence[Strand], table: _Table) -> list[_Party]:
     booked = [party for party in present if not party.strands[0].pending]
     alone = table.pair(open_, booked, _judge_by(settles), "settles")
     settled = {id(party) for party in booked} - {id(party) for party in alone}
-    return sorted((party for party in (*vanished, *present) if id(party) not in settled), key=_place)
+    return table.heed(sorted((each for each in (*vanished, *present) if id(each) not in settled), key=_place))
 
 
 _FINE: Final = 1_000
@@ -227,8 +269,6 @@ def _judge_by(judge: Callable[[Strand, Strand], Evidence | None]) -> Judge:
 
 
 _BUCKET_DAYS: Final = 16
-_NEAR_MAX: Final = 100
-"""Of more movements of one amount within days, each is compared with those nearest to it."""
 
 
 def _near(
@@ -250,10 +290,7 @@ def _near(
             for off in reach
             for side in (-1, 0, 1)
         }
-        near = sorted({j for key in looked if key in places for j in places[key]})
-        if len(near) > _NEAR_MAX:
-            near = sorted(sorted(near, key=lambda j: (_apart(party, new[j]), j))[:_NEAR_MAX])
-        yield from ((i, j) for j in near)
+        yield from sorted({(i, j) for key in looked if key in places for j in places[key]})
 
 
 def _told(party: _Party, with_units: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001
