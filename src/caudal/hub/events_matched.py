@@ -18,7 +18,8 @@ from caudal.matching.same import Group, conclude
 from caudal.matching.transfers import Bounds, Side, transfers
 from caudal.model.changes import AccountKind
 from caudal.model.currencies import EXPONENTS
-from caudal.model.errors import Malformed
+from caudal.model.errors import Malformed, MoneyError
+from caudal.model.money import Money
 
 Day = date
 
@@ -77,7 +78,7 @@ def match(events: bytes, accounts: bytes) -> Matched:
     told = [_event(number, line) for number, line in enumerate(events.splitlines(), 1) if line.strip()]
     try:
         known = _ACCOUNTS.decode(accounts)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("accounts", str(error)) from None
     of_account: dict[str, list[Event]] = {account.id: [] for account in known.accounts}
     removed = {event.key for event in told if event.op == "remove"}
@@ -106,6 +107,8 @@ class _Books:
         self._feeds = feeds
         self._removed = removed
         self._strands: dict[str, Strand] = {}
+        self._ids: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
 
     def groups(self) -> tuple[Group, ...]:
         """The account's movements."""
@@ -139,11 +142,13 @@ class _Books:
         self.keys[strand.key] = [strand.key]
 
     def _settle(self, key: str, pending_key: str) -> None:
-        """The source says which pending one this is."""
-        pending = self._strands.pop(pending_key, None)
-        if pending is None:
+        """The source says which pending one this is; in whatever order it links several."""
+        while key in self._settled:
+            key = self._settled[key]
+        if pending_key == key or pending_key not in self._strands:
             return
-        booked = self._strands[key]
+        pending, booked = self._strands.pop(pending_key), self._strands[key]
+        self._settled[pending_key] = key
         self._strands[key] = msgspec.structs.replace(
             booked,
             days=(*booked.days, *pending.days),
@@ -154,11 +159,12 @@ class _Books:
 
     def _import(self, feed: str, rows: list[Event], window: Event) -> None:
         """A statement file, after those before it."""
-        by_id = {key.rpartition(":")[2]: strand for key, strand in self._of(feed).items()}
+        by_id = {self._ids[key]: strand for key, strand in self._of(feed).items()}
         told: dict[str, Strand] = {}
         new: list[Strand] = []
         for place, event in enumerate(rows):
             row = self._strand(event, feed, place)
+            self._ids[row.key] = event.id
             known = by_id.get(event.id)
             if known is not None and known.key not in told and says_the_same(row, known):
                 told[known.key] = row
@@ -188,7 +194,7 @@ class _Books:
         return Strand(
             key=event.key,
             source=source,
-            units=int(amount.scaleb(EXPONENTS.get(event.currency, 2))),
+            units=int(amount.scaleb(EXPONENTS[event.currency])),
             currency=event.currency,
             days=(_day(event.date),),
             texts=(event.description,),
@@ -206,10 +212,17 @@ def _event(number: int, line: bytes) -> Event:
     where = f"events, line {number}"
     try:
         event = _EVENTS.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(where, str(error)) from None
-    if event.op == "upsert" and (event.date is None or event.currency not in EXPONENTS):
-        raise Malformed(where, "it has no date, or a currency nobody knows")
+    if event.op != "window" and not event.key:
+        raise Malformed(where, "it has no key")
+    if event.op == "upsert" and event.date is None:
+        raise Malformed(where, "it has no date")
+    if event.op == "upsert":
+        try:
+            Money(event.amount, event.currency)
+        except MoneyError as error:
+            raise Malformed(where, str(error)) from None
     if event.op == "window" and (event.start is None or event.end is None):
         raise Malformed(where, "a window has two days, from and to")
     return event
@@ -224,7 +237,7 @@ def _side(group: Group, account: str, kind: AccountKind, sources: Mapping[str, S
     strand = min(
         group.strands, key=lambda each: (each.pending, sources[each.source].manner is not Manner.LIVE)
     )
-    places = EXPONENTS.get(strand.currency, 2)
+    places = EXPONENTS[strand.currency]
     return Side(
         key=strand.key,
         account=account,
