@@ -1,7 +1,9 @@
 """One to one, and no other choice of pairs would be better."""
 
 import itertools
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +79,19 @@ def test_a_hundred_alike_on_either_side_are_a_hundred_pairs() -> None:
     pairs = best_pairs(crowd)
     assert len(pairs) == 100
     assert sum(crowd[pair] for pair in pairs) == 100_000
+
+
+@pytest.mark.parametrize("missing", [0, 7])
+def test_years_of_one_price_hang_together_and_cost_what_each_of_their_days_does(missing: int) -> None:
+    # Two coffees a day for three years, dated up to two days apart by the two sources.
+    days = 2 * 3 * 365
+    chain = {
+        (left, right): 49_000 - 6_000 * (abs(left - right) // 2)
+        for left in range(days)
+        for right in range(max(0, left - 4), min(days, left + 5))
+        if not missing or right % 100 != missing
+    }
+    began = time.process_time()
+    pairs = best_pairs(chain)
+    assert len(pairs) == len({right for _, right in chain})
+    assert time.process_time() - began < 10

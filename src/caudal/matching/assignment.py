@@ -1,8 +1,8 @@
 """One-to-one: each of one side to at most one of the other, so that the whole gain is greatest."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 
 Gains = Mapping[tuple[int, int], int]
 """(left, right) → what joining them gains, above 0; what isn't there can't be joined."""
@@ -11,41 +11,31 @@ Gains = Mapping[tuple[int, int], int]
 def best_pairs(gains: Gains) -> list[tuple[int, int]]:
     """The pairs of greatest total gain, each left and each right in one at most; in ascending order.
 
-    Of equal totals it is the same one whatever order the gains are in. Costs as much as the largest set of lefts and
-    rights that hang together, cubed; nearly all are a single pair.
+    Of equal totals it is the same one whatever order the gains are in. Nearly all are a single pair; of many that hang
+    together each costs as much as the search for a better place for it goes through.
     """
-    found: list[tuple[int, int]] = []
-    for lefts, rights in _components(gains):
-        if len(lefts) * len(rights) > _EXACT_MAX:
-            found.extend((-i, -j) for i, j in _greedy(lefts, rights, gains))
-        elif len(lefts) == 1 or len(rights) == 1:
-            found.append(max((gains[i, j], -i, -j) for i in lefts for j in rights if (i, j) in gains)[1:])
-        else:
-            found.extend((-i, -j) for i, j in _assigned(lefts, rights, gains))
-    return sorted((-i, -j) for i, j in found)
-
-
-_EXACT_MAX: Final = 40_000
-"""Possible pairs of what hangs together. Beyond it (hundreds of movements alike within days) the best pairs are taken one
-after the other: of movements alike it makes no difference to how many there are."""
-
-
-def _greedy(lefts: list[int], rights: list[int], gains: Gains) -> Iterator[tuple[int, int]]:
-    here, there = set(lefts), set(rights)
-    for i, j in sorted((pair for pair in gains if pair[0] in here), key=lambda pair: (-gains[pair], pair)):
-        if i in here and j in there:
-            here.discard(i)
-            there.discard(j)
-            yield i, j
-
-
-def _components(gains: Gains) -> Iterator[tuple[list[int], list[int]]]:
-    """The lefts and rights that hang together by possible pairs."""
     of_left: dict[int, list[int]] = defaultdict(list)
     of_right: dict[int, list[int]] = defaultdict(list)
     for i, j in sorted(gains):
         of_left[i].append(j)
         of_right[j].append(i)
+    found: list[tuple[int, int]] = []
+    for lefts, rights in _components(of_left, of_right):
+        if len(lefts) == 1 or len(rights) == 1:
+            _, i, j = max((gains[i, j], -i, -j) for i in lefts for j in of_left[i])
+            found.append((-i, -j))
+        else:
+            places = _Places(gains, of_left)
+            for left in lefts:
+                places.find(left)
+            found += places.pairs()
+    return sorted(found)
+
+
+def _components(
+    of_left: Mapping[int, Sequence[int]], of_right: Mapping[int, Sequence[int]]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The lefts and rights that hang together by possible pairs."""
     seen: set[int] = set()
     for first, its_rights in of_left.items():
         if first in seen:
@@ -63,50 +53,71 @@ def _components(gains: Gains) -> Iterator[tuple[list[int], list[int]]]:
         yield sorted(lefts), sorted(rights)
 
 
-def _assigned(lefts: list[int], rights: list[int], gains: Gains) -> Iterable[tuple[int, int]]:
-    """The assignment problem by shortest augmenting paths (Jonker and Volgenant 1987); a pair that can't be costs 0, as
-    staying alone does, and is left out."""
-    turned = len(lefts) > len(rights)
-    rows, columns = (rights, lefts) if turned else (lefts, rights)
-    cost = [[-gains.get((j, i) if turned else (i, j), 0) for j in columns] for i in rows]
-    for row, column in _least(cost):
-        pair = (columns[column], rows[row]) if turned else (rows[row], columns[column])
-        if pair in gains:
-            yield pair
+class _Places:
+    """Who has whom, so far: the assignment problem by shortest augmenting paths (Jonker and Volgenant 1987), over
+    nothing but the pairs that can be. Whoever has none costs nothing.
 
+    A search ends at the first place that is free, which goes before others as near: where coffees of one price hang
+    together over years, it is found among those of a few days. At every step cost less both prices is nowhere below 0,
+    and 0 where two are paired.
+    """
 
-def _least(cost: list[list[int]]) -> list[tuple[int, int]]:
-    """(row, column) for every row, at least total cost; no more rows than columns. Row and column 0 of the working
-    arrays stand for none."""
-    rows, columns = len(cost), len(cost[0])
-    far = 1 + 2 * sum(max(map(abs, row)) for row in cost)
-    row_price, column_price = [0] * (rows + 1), [0] * (columns + 1)
-    row_of = [0] * (columns + 1)
-    for row in range(1, rows + 1):
-        row_of[0] = row
-        slack = [far] * (columns + 1)
-        came_from, settled = [0] * (columns + 1), [False] * (columns + 1)
-        column = 0
-        while row_of[column]:
-            settled[column] = True
-            here, step, following = row_of[column], far, 0
-            for other in range(1, columns + 1):
-                if settled[other]:
-                    continue
-                reduced = cost[here - 1][other - 1] - row_price[here] - column_price[other]
-                if reduced < slack[other]:
-                    slack[other] = reduced
-                    came_from[other] = column
-                if slack[other] < step:
-                    step, following = slack[other], other
-            for other in range(columns + 1):
-                if settled[other]:
-                    row_price[row_of[other]] += step
-                    column_price[other] -= step
-                else:
-                    slack[other] -= step
-            column = following
-        while column:
-            row_of[column] = row_of[came_from[column]]
-            column = came_from[column]
-    return [(row_of[column] - 1, column - 1) for column in range(1, columns + 1) if row_of[column]]
+    def __init__(self, gains: Gains, of_left: Mapping[int, Sequence[int]]) -> None:
+        self._gains = gains
+        self._of_left = of_left
+        self._left_of: dict[int, int] = {}
+        self._right_of: dict[int, int] = {}
+        self._left_price: dict[int, int] = {}
+        self._right_price: dict[int, int] = defaultdict(int)
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs."""
+        return list(self._right_of.items())
+
+    def find(self, first: int) -> None:
+        """A place for one more left, which others may have to move up for, or be left alone."""
+        price = min(-self._gains[first, j] - self._right_price[j] for j in self._of_left[first])
+        self._left_price[first] = min(0, price)
+        came_from: dict[int, int] = {}
+        settled: dict[int, int] = {}
+        waiting: list[tuple[int, bool, int]] = []
+        far: dict[int, int] = {}
+        left, here = first, 0
+        alone, alone_far = first, -self._left_price[first]
+        end: int | None = None
+        while True:
+            for j in self._of_left[left]:
+                step = here - self._gains[left, j] - self._left_price[left] - self._right_price[j]
+                if j not in settled and (j not in far or step < far[j]):
+                    far[j], came_from[j] = step, left
+                    heappush(waiting, (step, j in self._left_of, j))
+            while waiting and waiting[0][2] in settled:
+                heappop(waiting)
+            if not waiting or alone_far <= waiting[0][0]:
+                here = alone_far
+                break
+            here, taken, right = heappop(waiting)
+            if not taken:
+                end = right
+                break
+            settled[right] = here
+            left = self._left_of[right]
+            if here - self._left_price[left] < alone_far:
+                alone, alone_far = left, here - self._left_price[left]
+        self._left_price[first] += here
+        for right, there in settled.items():
+            self._left_price[self._left_of[right]] += here - there
+            self._right_price[right] -= here - there
+        if end is None and alone != first:
+            end = self._right_of.pop(alone)
+        if end is not None:
+            self._move_up(first, end, came_from)
+
+    def _move_up(self, first: int, end: int, came_from: Mapping[int, int]) -> None:
+        """Along the path, back from its end."""
+        left, right = came_from[end], end
+        while left != first:
+            before = self._right_of[left]
+            self._left_of[right], self._right_of[left] = left, right
+            left, right = came_from[before], before
+        self._left_of[right], self._right_of[left] = left, right
