@@ -84,8 +84,9 @@ def conclude(strands: Iterable[Strand], sources: Mapping[str, Source], word: Wor
     return table.conclusion()
 
 
-def _order(source: Source) -> tuple[bool, bool, int, str]:
-    return source.manner is Manner.MANUAL, source.manner is Manner.FILE, source.rank, source.key
+def _order(source: Source) -> tuple[bool, bool, str, int, str]:
+    manner = source.manner
+    return manner is Manner.MANUAL, manner is Manner.FILE, source.provider, source.rank, source.key
 
 
 class _Party:
@@ -269,6 +270,8 @@ def _judge_by(judge: Callable[[Strand, Strand], Evidence | None]) -> Judge:
 
 
 _BUCKET_DAYS: Final = 16
+_NEAR_MAX: Final = 100
+"""Of more movements of one amount within days, each is compared with those nearest to it."""
 
 
 def _near(
@@ -290,7 +293,10 @@ def _near(
             for off in reach
             for side in (-1, 0, 1)
         }
-        yield from sorted({(i, j) for key in looked if key in places for j in places[key]})
+        near = sorted({j for key in looked if key in places for j in places[key]})
+        if len(near) > _NEAR_MAX:
+            near = sorted(sorted(near, key=lambda j: (_apart(party, new[j]), j))[:_NEAR_MAX])
+        yield from ((i, j) for j in near)
 
 
 def _told(party: _Party, with_units: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001
