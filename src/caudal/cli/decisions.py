@@ -67,15 +67,9 @@ def _show_pairs(title: str, pairs: Sequence[Question]) -> None:
                 show.text(pair.description if first else pair.other_description),
                 "" if first else "↑",
                 str(pair.weight) if first else "",
-                _because(pair.found) if first else "",
+                show.findings(pair.found) if first else "",
             )
     show.console.print(rows)
-
-
-def _because(found: str) -> str:
-    return ", ".join(
-        f"{what} {weight:+d}" for what, weight in msgspec.json.decode(found, type=list[tuple[str, int]])
-    )
 
 
 @click.command()

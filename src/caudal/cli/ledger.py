@@ -131,7 +131,16 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
         f"{show.day(row.booked_on)}  {show.coloured(row.amount, row.currency)}  {show.text(row.account)}  ({row.status})"
     )
     show.console.print(show.text(" · ".join(part for part in (row.counterparty, row.description) if part)))
+    for given in told.fields:
+        show.console.print(f"  {given.field}: {show.text(given.value)}  ← {show.text(given.source)}")
+    joined: set[UUID] = set()
     for seen in told.observations:
+        if seen.match_rule is not None and seen.strand not in joined:
+            joined.add(seen.strand)
+            show.console.print(
+                f"\n[bold]strand {seen.strand}[/bold] is of it: {_JOINS.get(seen.match_rule, seen.match_rule)} "
+                f"(weight {seen.match_weight}: {show.findings(seen.match_found)})"
+            )
         show.console.print(
             f"\n[bold]version {seen.version}[/bold] told by {show.text(seen.provider)} “{show.text(seen.subject)}”, "
             f"seen {seen.seen_at:%Y-%m-%d %H:%M}"
@@ -145,6 +154,12 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
             show.console.print(f"  │ {show.text(line)}", style="dim")
 
 
+_JOINS = {
+    "across_sources": "several sources tell of one movement",
+    "took_its_place": "the source's id for it vanished, and this one came in its place",
+    "settles": "it was pending, and this settles it",
+    "said": "a person said so",
+}
 _RULES = {
     "provider_id": "the bank's own id (same id, same transaction)",
     "replaces": "the source says that this record takes the place of an earlier one (pending, now posted)",

@@ -66,6 +66,12 @@ def table(*columns: str, title: str | None = None, right: frozenset[str] = froze
     return made
 
 
+def findings(found: str) -> str:
+    """What spoke for a match, each with its weight."""
+    told = msgspec.json.decode(found, type=list[tuple[str, int]])
+    return ", ".join(f"{text(what)} {weight:+d}" for what, weight in told)
+
+
 def as_json(value: object) -> str:
     """For programs: one line of JSON; amounts as strings, days in ISO 8601."""
     return msgspec.json.encode(value).decode()

@@ -19,6 +19,7 @@ from caudal.store.ledger import (
     TransactionRow,
 )
 from caudal.store.spaces import Space
+from caudal.sync.concluding import standing
 
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
 
@@ -30,11 +31,21 @@ class AccountView(msgspec.Struct, frozen=True):
     told: ToldBalance | None
 
 
+class Given(msgspec.Struct, frozen=True):
+    """What a transaction of several sources says in one field, and which of them gave it: its provider, or 'person'."""
+
+    field: str
+    value: str
+    source: str
+
+
 class Explanation(msgspec.Struct, frozen=True):
-    """A transaction, and every version of every observation it rests on, the oldest first."""
+    """A transaction, and every version of every observation it rests on, the oldest first. `fields`: where it is drawn
+    from several, or from a person's word: who gave what."""
 
     transaction: TransactionRow
     observations: list[ObservationRow]
+    fields: list[Given]
 
 
 async def accounts(installation: Installation, space: Space) -> list[AccountView]:
@@ -77,7 +88,13 @@ async def why(installation: Installation, space: Space, text: str) -> Explanatio
     async with installation.store.transaction(space.space_id) as tx:
         found = await one_transaction(tx, space, text)
         observations = await ledger.observations(tx, space.space_id, found.transaction_id)
-    return Explanation(found, observations)
+        fields = await standing(tx, space.space_id, found.transaction_id)
+    provider = {str(seen.strand): seen.provider for seen in observations}
+    given = [
+        Given(field, str(getattr(fields, field)), provider.get(key, key))
+        for field, key in (fields.sources.items() if fields else ())
+    ]
+    return Explanation(found, observations, given)
 
 
 async def one_transaction(tx: Transaction, space: Space, text: str) -> TransactionRow:

@@ -46,6 +46,19 @@ async def conclude_anew(
     return await _conclude(tx, space_id, [], seeds)
 
 
+async def standing(tx: Transaction, space_id: UUID, transaction_id: UUID) -> Standing | None:
+    """What a movement says and who gave what of it; None where one source alone tells of it and nobody spoke of it."""
+    ids = [strand.transaction_id for strand in await matching.strands_of(tx, space_id, transaction_id)]
+    told = await matching.neighbourhood(tx, space_id, [], ids, _MOST)
+    members = [telling(each) for each in told if each.transaction_id in ids]
+    said = [
+        each
+        for each in await matching.decisions_on(tx, space_id, ids)
+        if each.kind not in ("one", "apart") and each.transaction_id in ids
+    ]
+    return survive(members, _Ruled(said).fixed) if len(members) > 1 or said else None
+
+
 async def _conclude(
     tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID]
 ) -> Concluded:
