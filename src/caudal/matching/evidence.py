@@ -33,13 +33,14 @@ class Manner(enum.StrEnum):
 class Source(msgspec.Struct, frozen=True):
     """One source account. `provider`, then `rank`: its place among the account's sources, which decides nothing but the
     order in which they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login
-    linked anew."""
+    linked anew. `withdraws`: it takes back what it holds no more, so that a pending one it still holds isn't settled."""
 
     key: str
     rank: int
     manner: Manner
     family: str = ""
     provider: str = ""
+    withdraws: bool = False
 
 
 class Strand(msgspec.Struct, frozen=True, gc=False):
@@ -74,10 +75,11 @@ class Evidence(msgspec.Struct, frozen=True):
         return sum(weight for _, weight in self.found)
 
 
-_DAYS: Final = (0, -6, -11, -17, -32, -50)
-"""By how many days apart one movement is dated by two sources (0 to 5): booking, value and purchase days, time zones."""
+_DAYS: Final = (0, -6, -11, -17, -32)
+"""By how many days apart one movement is dated by two sources (0 to 4): booking, value and purchase days, time zones."""
 DAYS_MAX: Final = len(_DAYS) - 1
-_DAYS_BY_HAND_MAX: Final = 3
+_DAYS_BOTH_CLOSE_MAX: Final = 3
+"""Where no statement file is one of the two: an API's days, or a person's."""
 _BASE: Final = 15
 """The same amount, to the cent, within some days."""
 _SAME_WORDS_BASE: Final = 60
@@ -96,15 +98,16 @@ _SAME_PART, _ONE_PART, _OTHER_PART = 40, -10, -60
 
 
 def across(
-    one: Sequence[Strand], other: Sequence[Strand], *, same_words: bool, by_hand: bool
+    one: Sequence[Strand], other: Sequence[Strand], *, same_words: bool, by_file: bool
 ) -> Evidence | None:
-    """Of two sources (or groups of them): what speaks for one movement. None where it can't be."""
+    """Of two sources (or groups of them): what speaks for one movement. None where it can't be. `by_file`: one of them is
+    a statement file, which may round otherwise, and date by another of the bank's days."""
     if {strand.currency for strand in one} != {strand.currency for strand in other}:
         return None
     units = min(abs(a - b) for a in _amounts(one) for b in _amounts(other))
     apart = min(abs(a - b) for a in _days(one) for b in _days(other))
-    days_max = 1 if same_words else _DAYS_BY_HAND_MAX if by_hand else DAYS_MAX
-    if units > (0 if same_words else 1) or apart > days_max:
+    days_max = 1 if same_words else DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX
+    if units > (1 if by_file else 0) or apart > days_max:
         return None
     found = [("same amount", _SAME_WORDS_BASE if same_words else _BASE)]
     if units:

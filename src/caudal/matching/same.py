@@ -80,7 +80,7 @@ def conclude(strands: Iterable[Strand], sources: Mapping[str, Source], word: Wor
         of_source[strand.source].append(strand)
     table = _Table(sources, word)
     for source in sorted((sources[key] for key in of_source), key=_order):
-        table.seat(source, _within(of_source[source.key], table))
+        table.seat(source, _within(source, of_source[source.key], table))
     return table.conclusion()
 
 
@@ -125,7 +125,7 @@ class _Table:
                 comer.strands,
                 same_words=source.family != ""
                 and all(self._sources[key].family == source.family for key in seated.sources),
-                by_hand=Manner.MANUAL
+                by_file=Manner.FILE
                 in {source.manner, *(self._sources[key].manner for key in seated.sources)},
             )
 
@@ -226,13 +226,13 @@ def _named(pairs: Iterable[frozenset[str]]) -> dict[str, str]:
     return name
 
 
-def _within(strands: Sequence[Strand], table: _Table) -> list[_Party]:
+def _within(source: Source, strands: Sequence[Strand], table: _Table) -> list[_Party]:
     """One source's movements: what vanished with what came in its place, what was pending with what settles it."""
     parties = [_Party(strand) for strand in strands]
     vanished = [party for party in parties if party.strands[0].gone]
     present = [party for party in parties if not party.strands[0].gone]
     present = table.pair(vanished, present, _judge_by(took_place), "took_its_place")
-    open_ = [party for party in (*vanished, *present) if _is_open(party)]
+    open_ = [party for party in (*vanished, *present) if _is_open(party) and not source.withdraws]
     booked = [party for party in present if not party.strands[0].pending]
     alone = table.pair(open_, booked, _judge_by(settles), "settles")
     settled = {id(party) for party in booked} - {id(party) for party in alone}

@@ -54,7 +54,8 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
     """A source shows an account. `number` is what the bank prints; `currency` is ``XXX`` where it isn't told.
 
     `mask`: the few last digits a source shows in place of the number. `persistent_id`: what names the account to
-    this provider whichever way it was linked, where it has such a name.
+    this provider whichever way it was linked, where it has such a name. `withdraws`: the source takes back what it holds
+    no more, a pending one that was booked above all: what it hasn't taken back stands.
     """
 
     ref: SourceRef
@@ -66,6 +67,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
     institution: str | None = None
     mask: str | None = None
     persistent_id: str | None = None
+    withdraws: bool = False
 
 
 class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):

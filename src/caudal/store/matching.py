@@ -31,6 +31,7 @@ class Told(msgspec.Struct, frozen=True):
     provider: str
     institution_id: UUID | None
     source_since: datetime
+    withdraws: bool
     gone: bool
     status: str
     amount: Decimal

@@ -76,6 +76,7 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     institution: str | None
     mask: str | None
     persistent_id: str | None
+    withdraws: bool = False
     selected: bool = True
 
 
@@ -302,6 +303,7 @@ async def _see_accounts(
                 institution=change.institution,
                 mask=change.mask,
                 persistent_id=change.persistent_id,
+                withdraws=change.withdraws,
                 selected=before is None or before.selected,
             )
     seen = {change.ref for change in changes if isinstance(change, AccountSeen)}

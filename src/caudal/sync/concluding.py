@@ -259,7 +259,7 @@ def _source(told: Told, everyone: Sequence[Told]) -> Source:
     manner = _manner(told.provider)
     family = f"{told.provider}/{told.institution_id}" if manner is Manner.LIVE and told.institution_id else ""
     rank = since.index((told.source_since, told.source_account_id))
-    return Source(str(told.source_account_id), rank, manner, family, told.provider)
+    return Source(str(told.source_account_id), rank, manner, family, told.provider, withdraws=told.withdraws)
 
 
 def _manner(provider: str) -> Manner:

@@ -82,6 +82,7 @@ def account_seen(account: Account, bank: str | None) -> AccountSeen:
         institution=bank,
         mask=account.mask,
         persistent_id=account.persistent_account_id,
+        withdraws=True,
     )
 
 

@@ -46,7 +46,7 @@ with recursive seed as (
     select transaction_id from reach limit %(most)s
 )
 select t.transaction_id, t.account_id, t.into_id, t.concluded, o.source_account_id, c.provider, c.institution_id,
-    s.created_at as source_since, o.gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on, o.value_on,
+    s.created_at as source_since, s.withdraws, o.gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on, o.value_on,
     o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days, told.texts,
     told.pending_on, told.first_told, (1000000 * extract(epoch from o.seen_at))::bigint as last_told
 from reached

@@ -73,7 +73,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and stream =
 -- name: source_accounts
 -- The accounts this connection has shown so far.
 select reference, source_account_id, account_id, name, kind, currency, iban, number, institution, mask, persistent_id,
-    selected
+    withdraws, selected
 from caudal.source_account
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 
@@ -116,15 +116,15 @@ where a.currency = 'XXX' and excluded.currency <> 'XXX'
 -- What the source says of its accounts, the latest word.
 insert into caudal.source_account
     (space_id, connection_id, source_account_id, account_id, reference, name, kind, currency, iban, number,
-    institution, mask, persistent_id)
+    institution, mask, persistent_id, withdraws)
 select %(space_id)s, %(connection_id)s, source_account_id, account_id, reference, name, kind, currency, iban,
-    number, institution, mask, persistent_id
+    number, institution, mask, persistent_id, withdraws
 from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, reference text, name text,
-    kind text, currency text, iban text, number text, institution text, mask text, persistent_id text)
+    kind text, currency text, iban text, number text, institution text, mask text, persistent_id text, withdraws boolean)
 on conflict on constraint source_account_reference_unique do update set
     name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
     number = excluded.number, institution = excluded.institution, mask = excluded.mask,
-    persistent_id = excluded.persistent_id, gone_at = null, updated_at = now()
+    persistent_id = excluded.persistent_id, withdraws = excluded.withdraws, gone_at = null, updated_at = now()
 
 -- name: mark_accounts_gone
 -- The source no longer shows them.

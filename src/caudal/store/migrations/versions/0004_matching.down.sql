@@ -33,5 +33,6 @@ alter table caudal.transaction
     drop column match_found, drop column category, drop column deleted, drop column locked, drop column split,
     drop column conflict;
 alter table caudal.observation drop column category;
+alter table caudal.source_account drop column withdraws;
 
 reset role;

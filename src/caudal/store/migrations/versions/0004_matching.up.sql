@@ -5,6 +5,9 @@ set local role caudal_owner;
 -- What the source itself says the movement is for, in its own words.
 alter table caudal.observation add column category text not null default '';
 
+-- Whether the source takes back what it holds no more: what it hasn't taken back stands.
+alter table caudal.source_account add column withdraws boolean not null default false;
+
 -- A transaction is founded by what one source account tells (its strand). `into_id`: it is of the movement that this other
 -- transaction stands for, by `match_rule`, for what was found (`match_found`: what, and its weight); by itself it is then
 -- gone from the ledger, as one is that a person deleted. `concluded`: what it says is drawn from several strands, or from
@@ -71,7 +74,7 @@ create table caudal.doubt (
 create index doubt_other_index on caudal.doubt (other_id, space_id);
 
 -- Whoever may tell of the same movement as this transaction: of other sources of its account, the same amount (or a unit
--- beside it) within five days; of its own source, what vanished and what may have come in its place, what is pending and what
+-- beside it) within four days; of its own source, what vanished and what may have come in its place, what is pending and what
 -- may settle it; those it is together with, and those a person spoke of together with it (itself, where one spoke of it).
 -- Of each sort at most 200: of more alike within days, any will do.
 create function caudal.neighbours(of_space uuid, of_transaction uuid, units jsonb) returns setof uuid
@@ -112,7 +115,7 @@ begin atomic
         cross join lateral (
             select o.observation_id from caudal.observation o
             where o.source_account_id = other.source_account_id and o.amount = about.amount
-                and o.booked_on between own.booked_on - 5 and own.booked_on + 5 and o.space_id = of_space
+                and o.booked_on between own.booked_on - 4 and own.booked_on + 4 and o.space_id = of_space
                 and o.currency = own.currency
             limit 200
         ) near
