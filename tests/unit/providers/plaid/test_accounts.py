@@ -70,6 +70,7 @@ def test_an_account_is_told_as_the_bank_shows_it() -> None:
         institution="Alder Bank",
         mask="4711",
         persistent_id="p-9",
+        withdraws=True,
     )
     assert account_seen(read(account("a", name="")), None).name == "Everyday Plus"
 
