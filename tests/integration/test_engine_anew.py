@@ -101,11 +101,11 @@ def test_the_attempt_may_end_in_one_run_and_the_next_begin_in_another(conninfo: 
                 await engine.run(
                     store, job(there), in_turn(unrested(page([seen("dropped")]), "c1"), Unavailable("down"))
                 )
-            again = unrested(page([seen("told again")]), "c2")
+            again = unrested(page([seen("told again", text="of its own")]), "c2")
             with pytest.raises(Unavailable):
                 await engine.run(store, job(there), in_turn(called_back("c0"), again, Unavailable("down")))
             assert standing(conninfo, there.space_id).keys() == {"before", "dropped", "told again"}
-            done = await engine.run(store, job(there), in_turn(page([seen("end")])))
+            done = await engine.run(store, job(there), in_turn(page([seen("end", text="the end")])))
             assert standing(conninfo, there.space_id).keys() == {"before", "told again", "end"}
             assert (done.created, done.gone) == (1, 1)
 

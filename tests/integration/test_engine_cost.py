@@ -43,7 +43,7 @@ def test_a_page_costs_the_same_number_of_statements_whatever_its_records_replace
         return counts
 
     for counts in asyncio.run(work()).values():
-        assert max(counts) - min(counts) <= 4  # what others like it are there to be told apart from it
+        assert max(counts) - min(counts) <= 6  # what others like it are there to be told apart from it
 
 
 def test_a_page_costs_the_same_number_of_statements_whatever_its_size_while_a_stream_is_pulled_anew(
@@ -80,13 +80,18 @@ def test_what_a_page_reads_grows_with_the_page_and_not_with_the_ledger(conninfo:
     first = date(2025, 1, 1)
     life = [
         [
-            seen(f"{number}-{n}", day=first + timedelta((number * size + n) // 50), status=Status(status))
+            seen(
+                f"{number}-{n}",
+                f"-{1 + n % 500}.00",
+                day=first + timedelta((number * size + n) // 50),
+                status=Status(status),
+            )
             for n, status in zip(range(size), cycle(["booked", "pending", "booked"]), strict=False)
         ]
         for number in range(pages)
     ]
     some = life[0][:100]
-    heirs = [instead_of(one.id, seen(f"heir of {one.id}")) for one in some]
+    heirs = [instead_of(one.id, seen(f"heir of {one.id}", str(one.money.amount))) for one in some]
     steps: dict[str, list[list[Change]]] = {
         "again": [[*changes] for changes in life],
         "amended": [[msgspec.structs.replace(one, description="new words") for one in some]],
@@ -100,7 +105,9 @@ def test_what_a_page_reads_grows_with_the_page_and_not_with_the_ledger(conninfo:
         before = look_ups(conninfo)
         asyncio.run(run(told_next, there))
         reads[what] = (look_ups(conninfo) - before) / sum(len(changes) for changes in told_next)
-    assert {what: count for what, count in reads.items() if count > 80} == {}, reads
+    # With what vanishes all are looked at that may have come in its place, with what they are together with.
+    most = dict.fromkeys(reads, 80) | {"gone": 350}
+    assert {what: count for what, count in reads.items() if count > most[what]} == {}, reads
 
 
 def look_ups(conninfo: str) -> int:

@@ -244,6 +244,9 @@ def test_a_page_of_positions_costs_as_many_statements_as_one_without(conninfo: s
         counts = set()
         async with await Store.open(conninfo, observe=names.append) as store:
             there = await books(store)
+            await engine.run(
+                store, there.job(), pull_of(page([ACCOUNT]))
+            )  # from here on its account is known
             many = [msgspec.structs.replace(FUND, asset=f"F{n}") for n in range(count)]
             for changes in ([], [held(0, *many)], [held(on, *many) for on in range(3)]):
                 names.clear()

@@ -27,7 +27,7 @@ from caudal.store.database import Store
 from caudal.sync import engine
 
 REF = SourceRef("acc-1")
-ACCOUNT = AccountSeen(REF, AccountKind.CHECKING, "EUR", "Giro")
+ACCOUNT = AccountSeen(REF, AccountKind.CHECKING, "EUR", "Giro", withdraws=True)
 
 
 class Books(msgspec.Struct):
@@ -142,13 +142,22 @@ def ledger_of(conninfo: str) -> list[tuple[object, ...]]:
 
 
 def standing(conninfo: str, space_id: UUID) -> dict[str, Decimal]:
-    """What the ledger holds, live: the provider's id of the record each transaction goes by → its amount."""
+    """What the ledger holds, live: the provider's id of the record each transaction goes by (of several that were taken for
+    one, that which its source still holds) → its amount."""
     rows = all_rows(
         conninfo,
         f"""
-        select o.provider_id, t.amount
+        select told.provider_id, t.amount
         from caudal.transaction t
-        left join caudal.observation o on o.space_id = t.space_id and o.observation_id = t.follows
+        cross join lateral (
+            select o.provider_id
+            from caudal.transaction strand
+            join caudal.observation o on o.space_id = strand.space_id and o.observation_id = strand.follows
+            where strand.space_id = t.space_id
+                and (strand.transaction_id = t.transaction_id or strand.into_id = t.transaction_id)
+            order by o.gone, o.seen_at desc
+            limit 1
+        ) told
         where t.space_id = '{space_id}' and t.gone_at is null
         """,
     )

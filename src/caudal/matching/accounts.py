@@ -1,8 +1,10 @@
 """Is what a connection shows an account that is known already?
 
-One-to-one: a connection never shows one account twice, so two that it shows are two. What names an account for the whole
-world (an IBAN) or to its provider decides alone; a bank's number with that bank; the last digits only together with kind,
-currency, bank and, where two banks call themselves differently, with the name. More than one candidate is none.
+One-to-one: a connection never shows one account twice, so two that it shows are two. What names an account for the
+whole world (an IBAN) or to its provider decides alone; a bank's number with that bank; the last digits only together
+with kind, currency, bank and, where two banks call themselves differently, with the name. More than one candidate is
+none. A connection that has ended tells no more what its bank corrects: by less than an IBAN or a number nothing new is
+booked together with what it told.
 """
 
 import re
@@ -15,7 +17,7 @@ import msgspec
 
 class Shown(msgspec.Struct, frozen=True):
     """An account as one connection shows it; `account` is the one it is booked to, '' where it is new. `bank`: whatever
-    its connection calls its institution."""
+    its connection calls its institution; `ended`: its connection has."""
 
     key: str
     account: str
@@ -29,6 +31,7 @@ class Shown(msgspec.Struct, frozen=True):
     mask: str | None = None
     persistent_id: str | None = None
     bank: str = ""
+    ended: bool = False
 
 
 class SameAccount(msgspec.Struct, frozen=True):
@@ -74,9 +77,14 @@ def _iban(one: Shown, other: Shown) -> bool:
 
 
 def _persistent(one: Shown, other: Shown) -> bool:
-    return bool(one.persistent_id) and (one.provider, one.persistent_id) == (
-        other.provider,
-        other.persistent_id,
+    return (
+        not other.ended
+        and bool(one.persistent_id)
+        and (one.provider, one.persistent_id)
+        == (
+            other.provider,
+            other.persistent_id,
+        )
     )
 
 
@@ -97,7 +105,7 @@ def _digits_and_name(one: Shown, other: Shown) -> bool:
 
 def _digits(one: Shown, other: Shown) -> bool:
     """The last digits agree, of the same kind of account in the same currency."""
-    if one.kind != other.kind or not _currencies_agree(one, other):
+    if other.ended or one.kind != other.kind or not _currencies_agree(one, other):
         return False
     here, there = (_plain(each.mask or each.number or (each.iban or "")) for each in (one, other))
     shorter = min(len(here), len(there))

@@ -48,7 +48,7 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
 
     `units`: signed amount in the currency's smallest unit. `days`: ordinals of the days it was told of, that of its
     booking first. `told`: when its source first told it (microseconds; what was told together has the same). `gone`: the
-    source holds it no more, since `since`.
+    source holds it no more, since `since`. `once`: other amounts it was booked with before it was corrected.
     """
 
     key: str
@@ -62,6 +62,7 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
     gone: bool = False
     told: int = 0
     since: int = 0
+    once: tuple[int, ...] = ()
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -181,7 +182,7 @@ def _same_way(one: Strand, other: Strand) -> bool:
 
 def _amounts(strands: Sequence[Strand]) -> set[int]:
     """What was booked; what is expected, where nothing is booked."""
-    booked = {strand.units for strand in strands if not strand.pending}
+    booked = {units for strand in strands if not strand.pending for units in (strand.units, *strand.once)}
     return booked or {strand.units for strand in strands}
 
 

@@ -303,3 +303,5 @@ def _told(party: _Party, with_units: bool) -> Iterator[tuple[int, int]]:  # noqa
     for strand in party.strands:
         for day in strand.days:
             yield strand.units if with_units else 0, day
+            if with_units:
+                yield from ((units, day) for units in strand.once)

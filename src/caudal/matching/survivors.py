@@ -37,6 +37,8 @@ class Telling(msgspec.Struct, frozen=True):
     category: str = ""
     pending_on: date | None = None
     """The first day it was told of as pending, if it was."""
+    ended: bool = False
+    """It will be told no more, while another tells of the account on: that one's word counts, where it has one."""
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -93,6 +95,7 @@ _MANNERS: Final = {Manner.LIVE: 0, Manner.FILE: 1, Manner.MANUAL: 2}
 def survive(tellings: Sequence[Telling], fixed: Sequence[Fixed] = ()) -> Standing:
     """What stands of these tellings of one movement, at least one."""
     ranked = sorted(tellings, key=_rank)
+    going_on = [telling for telling in tellings if not telling.ended]
     first = ranked[0]
     values = {name: getattr(first, name) for name in _TOGETHER}
     sources = dict.fromkeys(_TOGETHER, first.key)
@@ -114,10 +117,13 @@ def survive(tellings: Sequence[Telling], fixed: Sequence[Fixed] = ()) -> Standin
         values[each.field] = each.value
         sources[each.field] = PERSON
     return Standing(
-        **values, gone=all(telling.gone for telling in tellings), sources=sources, conflicts=tuple(conflicts)
+        **values,
+        gone=all(telling.gone for telling in going_on or tellings),
+        sources=sources,
+        conflicts=tuple(conflicts),
     )
 
 
-def _rank(telling: Telling) -> tuple[bool, bool, int, str, int, str]:
-    manner = _MANNERS[telling.manner]
-    return telling.gone, telling.status == "pending", manner, telling.provider, -telling.order, telling.key
+def _rank(telling: Telling) -> tuple[bool, bool, bool, int, str, int, str]:
+    manner, pending = _MANNERS[telling.manner], telling.status == "pending"
+    return telling.gone, telling.ended, pending, manner, telling.provider, -telling.order, telling.key

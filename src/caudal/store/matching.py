@@ -20,7 +20,9 @@ _UNITS: Final = msgspec.json.encode(
 class Told(msgspec.Struct, frozen=True):
     """A transaction as the source that founded it tells it now, and what it is concluded to be part of.
 
-    `days`, `texts`: all it was ever told of and under. `first_told`, `last_told`: microseconds since 1970.
+    `days`, `texts`, `amounts` (as booked): all it was ever told of, under and with. `ended`: by a connection that has,
+    while another tells on.
+    `first_told`, `last_told`: microseconds since 1970.
     """
 
     transaction_id: UUID
@@ -47,7 +49,9 @@ class Told(msgspec.Struct, frozen=True):
     category: str
     days: list[date]
     texts: list[str] | None
+    amounts: list[Decimal] | None
     pending_on: date | None
+    ended: bool
     first_told: int
     last_told: int
 

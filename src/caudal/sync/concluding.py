@@ -7,6 +7,7 @@ again gives the same.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -232,9 +233,15 @@ def telling(told: Told) -> Telling:
         manner=_manner(told.provider),
         provider=told.provider,
         order=told.last_told,
-        **{name: getattr(told, name) for name in _FIELDS},
+        **{**{name: getattr(told, name) for name in _FIELDS}, "gone": _is_gone(told)},
         pending_on=told.pending_on,
+        ended=told.ended,
     )
+
+
+def _is_gone(told: Told) -> bool:
+    """Its source holds it no more; nor does one that has ended what was pending then: another tells what became of it."""
+    return told.gone or (told.ended and told.status == "pending")
 
 
 def _strand(told: Told) -> Strand:
@@ -242,16 +249,21 @@ def _strand(told: Told) -> Strand:
     return Strand(
         key=str(told.transaction_id),
         source=str(told.source_account_id),
-        units=int(told.amount.scaleb(EXPONENTS.get(told.currency, 2))),
+        units=_units(told.amount, told.currency),
+        once=tuple(sorted({_units(amount, told.currency) for amount in told.amounts or ()})),
         currency=told.currency,
         days=(first.toordinal(), *(day.toordinal() for day in sorted(told.days) if day != first)),
         texts=tuple(sorted(set(told.texts or ()))),
         reference=told.reference,
         pending=told.status == "pending",
-        gone=told.gone,
+        gone=_is_gone(told),
         told=told.first_told,
         since=told.last_told if told.gone else 0,
     )
+
+
+def _units(amount: Decimal, currency: str) -> int:
+    return int(amount.scaleb(EXPONENTS.get(currency, 2)))
 
 
 def _source(told: Told, everyone: Sequence[Told]) -> Source:

@@ -3,18 +3,33 @@
 -- them, or something of theirs is pending or vanished, or a person spoke of it.
 select a.account_id
 from caudal.account a
+cross join lateral (
+    select count(*) as told_by, bool_or(pending.is_there) as pending, bool_or(gone.is_there) as gone
+    from (
+        select s.source_account_id, s.withdraws from caudal.source_account s
+        where s.account_id = a.account_id and s.space_id = a.space_id
+        offset 0
+    ) source
+    left join lateral (
+        select true as is_there from caudal.transaction t
+        where t.account_id = a.account_id and t.space_id = a.space_id and t.status = 'pending' and t.gone_at is null
+        limit 1
+    ) pending on not source.withdraws
+    left join lateral (
+        select true as is_there from caudal.observation o
+        where o.source_account_id = source.source_account_id and o.space_id = a.space_id and o.gone
+        limit 1
+    ) gone on true
+) sources
 where a.space_id = %(space_id)s and a.account_id = any (%(accounts)s) and (
-    (select count(*) from caudal.source_account s where s.space_id = a.space_id and s.account_id = a.account_id) > 1
-    or exists (select from caudal.source_account s
-        join caudal.observation o on o.source_account_id = s.source_account_id and o.space_id = s.space_id
-            and o.status = 'pending'
-        where s.space_id = a.space_id and s.account_id = a.account_id)
-    or exists (select from caudal.source_account s
-        join caudal.observation o on o.source_account_id = s.source_account_id and o.space_id = s.space_id and o.gone
-        where s.space_id = a.space_id and s.account_id = a.account_id)
-    or exists (select from caudal.decision d
-        join caudal.transaction t on t.space_id = d.space_id and t.transaction_id = d.transaction_id
-        where d.space_id = a.space_id and d.undone_at is null and t.account_id = a.account_id)
+    sources.told_by > 1 or sources.pending or sources.gone
+    or exists (select from resolved r
+        cross join lateral (
+            select t.concluded from caudal.transaction t
+            where t.space_id = a.space_id and t.transaction_id = r.transaction_id
+            offset 0
+        ) t
+        where r.account_id = a.account_id and t.concluded)
 )
 
 -- name: lock_accounts
@@ -25,19 +40,53 @@ order by account_id
 for update
 
 -- name: neighbourhood
--- What this page told (and `seeds`), with all that may be of the same movements, and all that may be of those: each as its
--- source tells it now. What stands alone is left out, unless it is a seed or was a conclusion.
+-- What this page told (and `seeds`, and what is pending by the word of connections that have ended), with all that may be
+-- of the same movements, and all that may be of those: each as its source tells it now. `ended`: its connection has,
+-- while another tells of the account on. What stands alone is left out, unless it is a seed or was a conclusion.
 with recursive seed as (
     select transaction_id from resolved where account_id = any (%(accounts)s)
     union
     select unnest(%(seeds)s::uuid[])
+    union
+    select left_over.transaction_id
+    from caudal.source_account ended
+    join caudal.connection c on c.space_id = ended.space_id and c.connection_id = ended.connection_id
+        and c.state = 'revoked'
+    cross join lateral (
+        select t.transaction_id, t.follows from caudal.transaction t
+        where t.account_id = ended.account_id and t.space_id = ended.space_id and t.status = 'pending'
+            and t.gone_at is null
+        offset 0
+    ) left_over
+    cross join lateral (
+        select o.source_account_id from caudal.observation o
+        where o.space_id = ended.space_id and o.observation_id = left_over.follows
+        offset 0
+    ) head
+    where ended.account_id = any (%(accounts)s) and ended.space_id = %(space_id)s
+        and head.source_account_id = ended.source_account_id
 ), near as materialized (
     select seed.transaction_id as one, n.other
     from seed
     cross join lateral caudal.neighbours(%(space_id)s, seed.transaction_id, %(units)s) n (other)
 ), reach as (
     select transaction_id
-    from (select one as transaction_id from near union select other from near union select unnest(%(seeds)s::uuid[])) known
+    from (
+        select one as transaction_id from near
+        union
+        select other from near
+        union
+        select unnest(%(seeds)s::uuid[])
+        union
+        select seed.transaction_id
+        from seed
+        cross join lateral (
+            select t.status from caudal.transaction t
+            where t.space_id = %(space_id)s and t.transaction_id = seed.transaction_id
+            offset 0
+        ) t
+        where t.status = 'pending'
+    ) known
     union
     select n.other
     from reach
@@ -48,7 +97,11 @@ with recursive seed as (
 select t.transaction_id, t.account_id, t.into_id, t.concluded, o.source_account_id, c.provider, c.institution_id,
     s.created_at as source_since, s.withdraws, o.gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on, o.value_on,
     o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days, told.texts,
-    told.pending_on, told.first_told, (1000000 * extract(epoch from o.seen_at))::bigint as last_told
+    told.amounts, told.pending_on, c.state = 'revoked' and exists (
+        select from caudal.source_account live
+        join caudal.connection on_ on on_.space_id = live.space_id and on_.connection_id = live.connection_id
+        where live.account_id = t.account_id and live.space_id = %(space_id)s and live.gone_at is null
+            and on_.state <> 'revoked' and on_.provider not in ('file', 'manual')) as ended, told.first_told, (1000000 * extract(epoch from o.seen_at))::bigint as last_told
 from reached
 cross join lateral (
     select * from caudal.transaction each
@@ -76,6 +129,7 @@ cross join lateral (
         array_agg(distinct each.description) filter (where each.description <> '')
             || array_agg(distinct each.counterparty) filter (where each.counterparty <> '') as texts,
         min(each.booked_on) filter (where each.status = 'pending') as pending_on,
+        array_agg(distinct each.amount) filter (where each.status = 'booked') as amounts,
         (1000000 * extract(epoch from min(each.seen_at)))::bigint as first_told
     from (
         select l.observation_id from caudal.observation_link l
@@ -136,7 +190,7 @@ with told as (
     where h.transaction_id = written.transaction_id and h.data is null
     returning h.transaction_id, h.kind
 ), compared as (
-    select written.*, forgotten.kind = 'transactions.created' as founded,
+    select written.*, forgotten.kind as noted_as,
         coalesce(forgotten.kind <> 'transactions.created', written.old_visible) as was_visible,
         forgotten.kind = 'transactions.settled' as settled
     from written
@@ -170,9 +224,11 @@ with told as (
         booked = d.booked + excluded.booked, booked_count = d.booked_count + excluded.booked_count,
         pending_count = d.pending_count + excluded.pending_count
 )
-select count(*) filter (where founded and not visible) as merged,
-    count(*) filter (where was_visible and visible) as changed,
-    count(*) filter (where was_visible and not visible) as gone
+select count(*) filter (where noted_as = 'transactions.created' and not visible) as merged,
+    count(*) filter (where was_visible and visible and noted_as is null)
+        - count(*) filter (where not visible and noted_as in ('transactions.updated', 'transactions.settled')) as changed,
+    count(*) filter (where was_visible and not visible and noted_as is distinct from 'transactions.removed')
+        - count(*) filter (where visible and noted_as = 'transactions.removed') as gone
 from compared
 
 -- name: replace_doubts

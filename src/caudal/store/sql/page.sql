@@ -81,7 +81,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s
 -- Every account as each connection of the space shows it, with what its bank is called.
 select s.source_account_id::text as key, s.account_id::text as account, s.connection_id::text as connection, c.provider,
     s.kind, s.currency, s.name, s.iban, s.number, s.mask, s.persistent_id,
-    coalesce(s.institution, i.name, i.reference, '') as bank
+    coalesce(s.institution, i.name, i.reference, '') as bank, c.state = 'revoked' as ended
 from caudal.source_account s
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
 left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
@@ -405,23 +405,30 @@ with touched as (
         case when gone then now() end
     from heads
     on conflict on constraint transaction_pk do update set
-        follows = excluded.follows, status = excluded.status, amount = excluded.amount,
-        currency = excluded.currency, booked_on = excluded.booked_on, entered_on = excluded.entered_on,
-        value_on = excluded.value_on, authorized_on = excluded.authorized_on, occurred_at = excluded.occurred_at,
-        description = excluded.description, counterparty = excluded.counterparty, reference = excluded.reference,
-        category = excluded.category,
-        gone_at = case when excluded.gone_at is not null then coalesce(t.gone_at, excluded.gone_at) end,
+        follows = excluded.follows,
+        status = case when t.concluded then t.status else excluded.status end,
+        amount = case when t.concluded then t.amount else excluded.amount end,
+        currency = case when t.concluded then t.currency else excluded.currency end,
+        booked_on = case when t.concluded then t.booked_on else excluded.booked_on end,
+        entered_on = case when t.concluded then t.entered_on else excluded.entered_on end,
+        value_on = case when t.concluded then t.value_on else excluded.value_on end,
+        authorized_on = case when t.concluded then t.authorized_on else excluded.authorized_on end,
+        occurred_at = case when t.concluded then t.occurred_at else excluded.occurred_at end,
+        description = case when t.concluded then t.description else excluded.description end,
+        counterparty = case when t.concluded then t.counterparty else excluded.counterparty end,
+        reference = case when t.concluded then t.reference else excluded.reference end,
+        category = case when t.concluded then t.category else excluded.category end,
+        gone_at = case
+            when t.concluded then t.gone_at
+            when excluded.gone_at is not null then coalesce(t.gone_at, excluded.gone_at)
+        end,
         updated_at = now()
-    where t.follows <> excluded.follows and not t.concluded
+    where t.follows <> excluded.follows
     returning old.account_id as old_account_id, old.currency as old_currency,
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
-        new.amount, new.status, new.gone_at, new.created_at < now() as known, new.transaction_id
-), followed as (
-    update caudal.transaction t set follows = heads.observation_id
-    from heads
-    where t.space_id = %(space_id)s and t.transaction_id = heads.transaction_id and t.concluded
-        and t.follows <> heads.observation_id
+        new.amount, new.status, new.gone_at, new.created_at < now() and not new.concluded as known,
+        new.transaction_id
 ), noted as (
     insert into happened (kind, account_id, transaction_id)
     select case

@@ -3,7 +3,11 @@
 set local role caudal_owner;
 
 -- What the source itself says the movement is for, in its own words.
-alter table caudal.observation add column category text not null default '';
+-- `amount_key`: the amount as text, to be looked up by: under row security no index is searched by a number (its operators
+-- are not leakproof).
+alter table caudal.observation
+    add column category text not null default '',
+    add column amount_key text generated always as (trim_scale(amount)::text) stored;
 
 -- Whether the source takes back what it holds no more: what it hasn't taken back stands.
 alter table caudal.source_account add column withdraws boolean not null default false;
@@ -28,12 +32,14 @@ alter table caudal.transaction
         references caudal.transaction (space_id, transaction_id),
     add constraint transaction_into_check
         check (into_id <> transaction_id and (into_id is null or (concluded and gone_at is not null)));
+create index transaction_pending_index on caudal.transaction (account_id, space_id)
+    where status = 'pending' and gone_at is null;
 create index transaction_into_index on caudal.transaction (into_id, space_id) where into_id is not null;
 
 -- Whoever may tell of the same movement is looked up by these.
-create index observation_near_index on caudal.observation (source_account_id, amount, booked_on, space_id);
-create index observation_gone_index on caudal.observation (source_account_id, amount, booked_on, space_id) where gone;
-create index observation_pending_index on caudal.observation (source_account_id, booked_on, space_id)
+create index observation_near_index on caudal.observation (space_id, source_account_id, amount_key, booked_on);
+create index observation_gone_index on caudal.observation (space_id, source_account_id, amount_key, booked_on) where gone;
+create index observation_pending_index on caudal.observation (space_id, source_account_id, booked_on)
     where status = 'pending';
 
 -- What a person said of transactions, kept for good. `kind`: one, apart (of two), edit, delete, lock, split (of one). `data`:
@@ -83,7 +89,7 @@ create function caudal.neighbours(of_space uuid, of_transaction uuid, units json
     set enable_seqscan = off
 begin atomic
     with own as materialized (
-        select o.source_account_id, o.amount, o.currency, o.booked_on, o.status, o.gone, s.account_id
+        select o.source_account_id, o.amount, o.amount_key, o.currency, o.booked_on, o.status, o.gone, s.account_id, s.withdraws
         from (
             select l.observation_id from caudal.observation_link l
             where l.space_id = of_space and l.transaction_id = of_transaction
@@ -95,7 +101,7 @@ begin atomic
             offset 0
         ) o
         cross join lateral (
-            select each.account_id from caudal.source_account each
+            select each.account_id, each.withdraws from caudal.source_account each
             where each.space_id = of_space and each.source_account_id = o.source_account_id
             offset 0
         ) s
@@ -109,12 +115,12 @@ begin atomic
             offset 0
         ) other
         cross join lateral (
-            select own.amount + step * coalesce((units ->> own.currency)::numeric, 0.01) as amount
+            select trim_scale(own.amount + step * coalesce((units ->> own.currency)::numeric, 0.01))::text as amount_key
             from pg_catalog.generate_series(-1, 1) step
         ) about
         cross join lateral (
             select o.observation_id from caudal.observation o
-            where o.source_account_id = other.source_account_id and o.amount = about.amount
+            where o.source_account_id = other.source_account_id and o.amount_key = about.amount_key
                 and o.booked_on between own.booked_on - 4 and own.booked_on + 4 and o.space_id = of_space
                 and o.currency = own.currency
             limit 200
@@ -124,7 +130,7 @@ begin atomic
         from own
         cross join lateral (
             select o.observation_id from caudal.observation o
-            where o.source_account_id = own.source_account_id and o.amount = own.amount
+            where o.source_account_id = own.source_account_id and o.amount_key = own.amount_key
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space and o.gone
             limit 200
         ) near
@@ -134,7 +140,7 @@ begin atomic
         from own
         cross join lateral (
             select o.observation_id from caudal.observation o
-            where o.source_account_id = own.source_account_id and o.amount = own.amount
+            where o.source_account_id = own.source_account_id and o.amount_key = own.amount_key
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space
             limit 200
         ) near
@@ -150,7 +156,7 @@ begin atomic
                     and greatest(o.amount * 1.3, o.amount * 0.95)
             limit 200
         ) near
-        where own.status = 'booked'
+        where own.status = 'booked' and not own.withdraws
     ), booked as (
         select near.transaction_id
         from own
@@ -162,7 +168,7 @@ begin atomic
                     and greatest(own.amount * 1.3, own.amount * 0.95)
             limit 200
         ) near
-        where own.status = 'pending'
+        where own.status = 'pending' and not own.withdraws
     )
     select l.transaction_id
     from told
