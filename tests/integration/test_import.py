@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -107,6 +108,25 @@ def test_overlapping_files_in_any_order_tell_of_each_movement_once(
     ]
     take_all(settings, drops, space)
     assert held(settings.database_url, space) == told_by(format_, history.movements)
+    assert "off" not in verdicts(settings.database_url, space)
+
+
+@pytest.mark.parametrize("format_", ["ofx1", "ofx2"])
+def test_a_bank_that_numbers_its_rows_anew_in_each_file_tells_of_each_movement_once(
+    settings: Settings, tmp_path: Path, format_: str
+) -> None:
+    history = generated(300, seed=5, per_day=10, twins=0.1)
+    assert (
+        len({(each.booked_on, each.amount, each.description) for each in history.movements}) < 300
+    )  # there are twins
+    again = [replace(each, id=f"anew {place}") for place, each in enumerate(history.movements)]
+    drops = [
+        FileDrop(written(tmp_path / f"file {name}", format_, file), currency=history.account.currency)
+        for name, file in (("one", history), ("two", replace(history, movements=again)))
+    ]
+    space = f"space {next(fresh)}"
+    take_all(settings, drops, space)
+    assert sum(held(settings.database_url, space).values()) == 300
     assert "off" not in verdicts(settings.database_url, space)
 
 

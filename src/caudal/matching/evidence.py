@@ -130,6 +130,8 @@ _SETTLES_DAYS_MAX: Final = 8
 """Pending to booked: one to five business days as a rule; Plaid says up to 14 (docs, Transactions: states). Without a
 link between them, what lies further apart is left to a person."""
 _SETTLES_HIGHER_DAYS_MAX: Final = 5
+_HOLD_UNLIKE: Final = -30
+"""Other words speak less against a hold: many name no payee yet."""
 _VANISHED_DAYS_MAX: Final = 14
 _BESIDE_MAX: Final = 2 * 86_400 * 1_000_000
 """Microseconds: a source may tell of the new one first and withdraw the old one by and by. What stood beside it for
@@ -141,7 +143,7 @@ def settles(pending: Strand, booked: Strand) -> Evidence | None:
     later = booked.days[0] - pending.days[0]
     if not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
         return None
-    texts = _of_texts([pending], [booked])
+    texts = [(what, max(weight, _HOLD_UNLIKE)) for what, weight in _of_texts([pending], [booked])]
     if pending.units == booked.units:
         amount = ("same amount", 30)
     elif later > _SETTLES_HIGHER_DAYS_MAX or sum(weight for _, weight in texts) < 20 or booked.units > 0:

@@ -20,6 +20,7 @@ class Tx(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     pending: bool = False
     pending_id: str | None = None
+    previous_ids: list[str] = []
     ref: str | None = None
     category: str | None = None
     indicator: str | None = None

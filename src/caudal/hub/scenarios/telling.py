@@ -130,8 +130,8 @@ def _seen(
         occurred_at=_instant(tx.date or ""),
         raw=msgspec.json.encode(tx).decode(),
         rule=identity.rule,
-        fallback_id="" if by_hand else identity.fallback_id,
-        replaces=tx.pending_id or "",
+        fallback_id=identity.fallback_id if op == "file" else "",
+        replaces=tx.pending_id or next(iter(tx.previous_ids), ""),
         category=tx.category or "",
     )
 

@@ -141,11 +141,13 @@ from stdin
 
 -- name: choose_ids
 -- Which of its two ids a movement goes by, where what the ledger holds decides it. An id that already stands for
--- another booked movement (other day *and* other amount) is not an update of it: the source reuses its ids. And a
--- movement not known by its id, but told before in the same words under the other one, is that movement.
-update incoming set provider_id = incoming.fallback_id, rule = other.rule
+-- another booked movement (other day *and* other amount) is not an update of it: the source reuses its ids. A movement
+-- not known by its id, but told before in the same words under the other one, is that movement. So is one that was told
+-- before in the same words under an id that this page doesn't tell: the bank numbers its rows anew in each file.
+update incoming set provider_id = other.provider_id, rule = other.rule
 from (
-    select i.ord, case when told.provider_id is null then 'told_before' else 'derived_id' end as rule
+    select i.ord, coalesce(renumbered.provider_id, i.fallback_id) as provider_id,
+        case when told.provider_id is null then 'told_before' else 'derived_id' end as rule
     from incoming i
     left join lateral (
         select o.provider_id, o.status, o.gone, o.booked_on, o.amount
@@ -163,10 +165,21 @@ from (
         order by o.version desc
         limit 1
     ) before on true
+    left join lateral (
+        select o.provider_id
+        from caudal.observation o
+        where told.provider_id is null and before.gone is null and i.rule = 'provider_id'
+            and o.space_id = %(space_id)s and o.source_account_id = i.source_account_id
+            and o.fallback_id = i.fallback_id and o.fallback_id <> '' and not o.gone
+            and not exists (select from incoming beside
+                where beside.source_account_id = o.source_account_id and beside.provider_id = o.provider_id)
+        order by o.version desc
+        limit 1
+    ) renumbered on true
     where i.fallback_id <> '' and case
-        when told.provider_id is null then not before.gone
+        when told.provider_id is null then renumbered.provider_id is not null or (not before.gone
             and (before.booked_on, before.amount, before.description, before.counterparty, before.reference)
-            = (i.booked_on, i.amount, i.description, i.counterparty, i.reference)
+            = (i.booked_on, i.amount, i.description, i.counterparty, i.reference))
         else i.rule = 'provider_id' and told.status = 'booked' and not told.gone
             and told.booked_on <> i.booked_on and told.amount <> i.amount
         end
@@ -318,10 +331,10 @@ where r.family = known.family and r.created
 insert into caudal.observation
     (space_id, observation_id, source_account_id, provider_id, version, run_id, gone, status, amount, currency,
     booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, category, raw,
-    replaces)
+    replaces, fallback_id)
 select %(space_id)s, observation_id, source_account_id, provider_id, version, %(run_id)s, gone, status, amount,
     currency, booked_on, entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference,
-    category, raw, replaces
+    category, raw, replaces, fallback_id
 from resolved
 order by ord
 

@@ -4,7 +4,7 @@ set local role caudal_owner;
 
 drop function caudal.neighbours(uuid, uuid, jsonb);
 drop table caudal.decision, caudal.doubt;
-drop index caudal.transaction_pending_index, caudal.observation_near_index, caudal.observation_gone_index, caudal.observation_pending_index;
+drop index caudal.observation_fallback_index, caudal.transaction_pending_index, caudal.observation_near_index, caudal.observation_gone_index, caudal.observation_pending_index;
 
 alter table caudal.transaction no force row level security;
 alter table caudal.observation no force row level security;
@@ -32,7 +32,7 @@ alter table caudal.transaction
     drop column into_id, drop column concluded, drop column match_rule, drop column match_weight,
     drop column match_found, drop column category, drop column deleted, drop column locked, drop column split,
     drop column conflict;
-alter table caudal.observation drop column category, drop column amount_key;
+alter table caudal.observation drop column category, drop column amount_key, drop column fallback_id;
 alter table caudal.source_account drop column withdraws;
 
 reset role;

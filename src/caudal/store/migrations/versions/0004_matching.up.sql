@@ -3,11 +3,13 @@
 set local role caudal_owner;
 
 -- What the source itself says the movement is for, in its own words.
+-- `fallback_id`: the other id it could have gone by: by what a statement file's row says, where the bank gave it an id.
 -- `amount_key`: the amount as text, to be looked up by: under row security no index is searched by a number (its operators
 -- are not leakproof).
 alter table caudal.observation
     add column category text not null default '',
-    add column amount_key text generated always as (trim_scale(amount)::text) stored;
+    add column amount_key text generated always as (trim_scale(amount)::text) stored,
+    add column fallback_id text not null default '';
 
 -- Whether the source takes back what it holds no more: what it hasn't taken back stands.
 alter table caudal.source_account add column withdraws boolean not null default false;
@@ -38,6 +40,8 @@ create index transaction_into_index on caudal.transaction (into_id, space_id) wh
 
 -- Whoever may tell of the same movement is looked up by these.
 create index observation_near_index on caudal.observation (space_id, source_account_id, amount_key, booked_on);
+create index observation_fallback_index on caudal.observation (space_id, source_account_id, fallback_id, version)
+    where fallback_id <> '';
 create index observation_gone_index on caudal.observation (space_id, source_account_id, amount_key, booked_on) where gone;
 create index observation_pending_index on caudal.observation (space_id, source_account_id, booked_on)
     where status = 'pending';
