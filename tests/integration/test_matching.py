@@ -125,6 +125,32 @@ def test_a_person_merges_takes_apart_and_takes_both_back(opened: Opened) -> None
     opened(act)
 
 
+def test_three_taken_apart_are_told_of_once_each_and_what_is_no_amount_is_refused(
+    opened: Opened, conninfo: str
+) -> None:
+    async def act(hub: Installation) -> None:
+        books = await Books.opened(hub, story_of())
+        for source in ("plaid", "pluggy"):
+            await books.take(told(source, coffee(source)))
+        await books.take(in_file(coffee()))
+        [row] = await ledger.transactions(hub, books.space, ledger.Filter(None, None, None, None, 10))
+        one = str(row.transaction_id)
+        for wrong in ({"amount": "a lot"}, {"amount": "-3.505"}, {"booked_on": "soon"}, {"colour": "red"}):
+            with pytest.raises(ConflictError):
+                await decisions.edit(hub, books.space, one, wrong)
+        last = all_rows(conninfo, "select max(seq) from caudal.event")
+        await decisions.split_apart(hub, books.space, one)
+        assert (await books.outcome()).ledger_count == 3
+        since = all_rows(
+            conninfo,
+            "select kind, sum(jsonb_array_length(data->'ids'))::int from caudal.event "
+            f"where kind like 'transactions.%%' and seq > {last[0][0]} group by 1 order by 1",
+        )
+        assert dict(since)["transactions.created"] == 2
+
+    opened(act)
+
+
 def test_a_person_s_edit_holds_for_its_field_and_a_later_amount_still_arrives(opened: Opened) -> None:
     held, settled = coffee("p-1", pending=True), coffee("p-1", 12, "-4.00")
     edit = Step(op="user_edit", select={"id": "p-1"}, set={"category": "treats"})

@@ -16,7 +16,7 @@ from caudal.hub.installation import Installation
 from caudal.hub.ledger import one_transaction
 from caudal.matching.evidence import CERTAIN
 from caudal.model.errors import ConflictError, NotFound
-from caudal.model.money import EXACT
+from caudal.model.money import EXACT, Money
 from caudal.store import events, matching
 from caudal.store.database import Transaction
 from caudal.store.matching import ConflictRow, Decision, Question, Strand
@@ -82,10 +82,7 @@ async def split_apart(
             for other in strands[place + 1 :]
             if not chosen or chosen[0] in (one, other)
         ]
-        return [
-            await _decide(tx, installation, space, "apart", account_id=strands[0].account_id, of=pair)
-            for pair in pairs
-        ]
+        return await _decide_all(tx, installation, space, "apart", account_id=strands[0].account_id, of=pairs)
 
 
 async def edit(installation: Installation, space: Space, transaction: str, values: Mapping[str, str]) -> UUID:
@@ -96,9 +93,11 @@ async def edit(installation: Installation, space: Space, transaction: str, value
             if name not in FIELDS:
                 raise ConflictError(f"{name} can't be set; what can: {', '.join(FIELDS)}")
             try:
-                field_value(name, text)
+                value = field_value(name, text)
+                if isinstance(value, Decimal):
+                    Money(value, strands[0].currency)
             except (msgspec.ValidationError, ValueError):
-                raise ConflictError(f"{text!r} is no {name}") from None
+                raise ConflictError(f"{text!r} is no {name} in {strands[0].currency}") from None
         return await _fix(tx, installation, space, "edit", strand=strands[0], values=values)
 
 
@@ -214,11 +213,30 @@ async def _decide(
     of: tuple[UUID, UUID | None],
     data: str = "{}",
 ) -> UUID:
-    decision = await matching.decide(tx, space.space_id, kind, of, data)
-    await _conclude(tx, space, account_id, [each for each in of if each is not None])
-    told = {"decision": str(decision), "kind": kind, "transaction": str(of[0])}
-    await _audit(tx, installation, space, "transaction.decided", told)
+    [decision] = await _decide_all(tx, installation, space, kind, account_id=account_id, of=[of], data=data)
     return decision
+
+
+async def _decide_all(
+    tx: Transaction,
+    installation: Installation,
+    space: Space,
+    kind: str,
+    *,
+    account_id: UUID,
+    of: Sequence[tuple[UUID, UUID | None]],
+    data: str = "{}",
+) -> list[UUID]:
+    """Keep the same word on each of `of`, all of one account, and conclude once from all of them."""
+    made: list[UUID] = []
+    for pair in of:
+        decision = await matching.decide(tx, space.space_id, kind, pair, data)
+        told = {"decision": str(decision), "kind": kind, "transaction": str(pair[0])}
+        await _audit(tx, installation, space, "transaction.decided", told)
+        made.append(decision)
+    seeds = dict.fromkeys(each for pair in of for each in pair if each is not None)
+    await _conclude(tx, space, account_id, list(seeds))
+    return made
 
 
 async def _conclude(tx: Transaction, space: Space, account_id: UUID, seeds: Sequence[UUID]) -> int:
