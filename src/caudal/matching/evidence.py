@@ -33,7 +33,7 @@ class Manner(enum.StrEnum):
 class Source(msgspec.Struct, frozen=True):
     """One source account. `provider`, then `rank`: its place among the account's sources, which decides nothing but the
     order in which they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login
-    linked anew. `withdraws`: it takes back what it holds no more, so that a pending one it still holds isn't settled."""
+    linked anew. `withdraws`: it takes back what it holds no more, and says what took its place."""
 
     key: str
     rank: int

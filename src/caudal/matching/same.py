@@ -229,10 +229,12 @@ def _named(pairs: Iterable[frozenset[str]]) -> dict[str, str]:
 def _within(source: Source, strands: Sequence[Strand], table: _Table) -> list[_Party]:
     """One source's movements: what vanished with what came in its place, what was pending with what settles it."""
     parties = [_Party(strand) for strand in strands]
+    if source.withdraws:  # it says itself what took the place of what
+        return table.heed(parties)
     vanished = [party for party in parties if party.strands[0].gone]
     present = [party for party in parties if not party.strands[0].gone]
     present = table.pair(vanished, present, _judge_by(took_place), "took_its_place")
-    open_ = [party for party in (*vanished, *present) if _is_open(party) and not source.withdraws]
+    open_ = [party for party in (*vanished, *present) if _is_open(party)]
     booked = [party for party in present if not party.strands[0].pending]
     alone = table.pair(open_, booked, _judge_by(settles), "settles")
     settled = {id(party) for party in booked} - {id(party) for party in alone}

@@ -55,7 +55,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
 
     `mask`: the few last digits a source shows in place of the number. `persistent_id`: what names the account to
     this provider whichever way it was linked, where it has such a name. `withdraws`: the source takes back what it holds
-    no more, a pending one that was booked above all: what it hasn't taken back stands.
+    no more and says what took its place: nothing of its own is put together by likeness.
     """
 
     ref: SourceRef

@@ -19,7 +19,7 @@ cross join lateral (
         select true as is_there from caudal.observation o
         where o.source_account_id = source.source_account_id and o.space_id = a.space_id and o.gone
         limit 1
-    ) gone on true
+    ) gone on not source.withdraws
 ) sources
 where a.space_id = %(space_id)s and a.account_id = any (%(accounts)s) and (
     sources.told_by > 1 or sources.pending or sources.gone

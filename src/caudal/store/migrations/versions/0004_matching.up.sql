@@ -138,7 +138,7 @@ begin atomic
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space and o.gone
             limit 200
         ) near
-        where not own.gone
+        where not own.gone and not own.withdraws
         union
         select near.observation_id
         from own
@@ -148,7 +148,7 @@ begin atomic
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space
             limit 200
         ) near
-        where own.gone
+        where own.gone and not own.withdraws
         union
         select near.observation_id
         from own
