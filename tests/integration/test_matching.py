@@ -69,6 +69,10 @@ def story_of(*steps: Step) -> Case:
     return Case("a story", list(steps))
 
 
+async def rows_of(hub: Installation, books: Books) -> list[ledger.TransactionRow]:
+    return await ledger.transactions(hub, books.space, ledger.Filter(None, None, None, None, 100))
+
+
 def in_ledger(outcome: Outcome) -> list[tuple[str, str]]:
     return sorted((str(row["date"]), row["amount"]) for row in outcome.ledger if not row["removed"])
 
@@ -81,7 +85,7 @@ def test_what_a_bank_and_a_file_tell_is_one_movement_and_why_says_so(opened: Ope
         done = await books.outcome()
         assert done.ledger_count == 1
         assert done.ledger[0]["sources"] == ["plaid", "file"]
-        found = await ledger.transactions(here, books.space, ledger.Filter(None, None, None, None, 10))
+        found = await rows_of(here, books)
         why = await ledger.why(here, books.space, str(found[0].transaction_id))
         assert {seen.provider for seen in why.observations} == {"plaid", "file"}
         [joined] = {seen.match_rule for seen in why.observations} - {None}
@@ -104,10 +108,7 @@ def test_a_person_merges_takes_apart_and_takes_both_back(opened: Opened) -> None
         await books.take(
             told("plaid", coffee("p-1", name="Harbour Coffee"), coffee("p-2", 25, name="Quay Books"))
         )
-        ids = [
-            str(row.transaction_id)
-            for row in await ledger.transactions(hub, books.space, ledger.Filter(None, None, None, None, 10))
-        ]
+        ids = [str(row.transaction_id) for row in await rows_of(hub, books)]
         merged = await decisions.merge(hub, books.space, ids[0], ids[1])
         assert (await books.outcome()).ledger_count == 1
         with pytest.raises(ConflictError, match="one already"):
@@ -133,7 +134,7 @@ def test_three_taken_apart_are_told_of_once_each_and_what_is_no_amount_is_refuse
         for source in ("plaid", "pluggy"):
             await books.take(told(source, coffee(source)))
         await books.take(in_file(coffee()))
-        [row] = await ledger.transactions(hub, books.space, ledger.Filter(None, None, None, None, 10))
+        [row] = await rows_of(hub, books)
         one = str(row.transaction_id)
         for wrong in ({"amount": "a lot"}, {"amount": "-3.505"}, {"booked_on": "soon"}, {"colour": "red"}):
             with pytest.raises(ConflictError):
@@ -187,6 +188,10 @@ _TXS = st.builds(
     name=st.sampled_from(["Harbour Coffee", "HARBOUR COFFEE LTD", "Quay Books"]),
     pending=st.booleans(),
 )
+_ROWS = _TXS.map(lambda tx: Tx(amount=tx.amount, currency="EUR", date=tx.date, name=tx.name))
+_TOLD = st.lists(
+    st.lists(_TXS.filter(lambda tx: not tx.pending), max_size=3, unique_by=lambda tx: tx.id), max_size=2
+)
 _STEPS = st.one_of(
     st.builds(
         lambda source, txs: told(source, *txs),
@@ -195,9 +200,7 @@ _STEPS = st.one_of(
     ),
     st.builds(
         lambda txs: in_file(*txs),
-        st.lists(
-            _TXS.map(lambda tx: Tx(amount=tx.amount, currency="EUR", date=tx.date, name=tx.name)), max_size=4
-        ),
+        st.lists(_ROWS, max_size=4),
     ),
     st.builds(
         lambda id_: Step(op="removed", source="plaid", account="giro", ids=[id_]), st.sampled_from("abcdefgh")
@@ -231,7 +234,7 @@ def test_derived_anew_the_ledger_is_the_same_whatever_was_told_and_decided(
         books = await Books.opened(hub, story_of())
         for step in steps:
             await books.take(step)
-        there = await ledger.transactions(hub, books.space, ledger.Filter(None, None, None, None, 100))
+        there = await rows_of(hub, books)
         for joining, one, other in words:
             try:
                 if joining and there:
@@ -256,15 +259,9 @@ def test_derived_anew_the_ledger_is_the_same_whatever_was_told_and_decided(
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    bank=st.lists(
-        st.lists(_TXS.filter(lambda tx: not tx.pending), max_size=3, unique_by=lambda tx: tx.id), max_size=2
-    ),
-    other=st.lists(
-        st.lists(_TXS.filter(lambda tx: not tx.pending), max_size=3, unique_by=lambda tx: tx.id), max_size=2
-    ),
-    file=st.lists(
-        _TXS.map(lambda tx: Tx(amount=tx.amount, currency="EUR", date=tx.date, name=tx.name)), max_size=3
-    ),
+    bank=_TOLD,
+    other=_TOLD,
+    file=st.lists(_ROWS, max_size=3),
     turns=st.permutations(["plaid", "plaid", "pluggy", "pluggy", "file"]),
 )
 def test_in_whatever_order_the_sources_come_the_ledger_is_the_same(

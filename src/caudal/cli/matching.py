@@ -1,7 +1,6 @@
 """`caudal match`, `caudal replay`: the ledger's judgement on told events and on stories, in no one's ledger."""
 
 import asyncio
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -42,13 +41,10 @@ def match(events: Path, accounts: Path, *, as_json: bool) -> None:
 def replay(cases: Path, *, as_json: bool) -> None:
     """Run stories (JSON) through the real ingest, each in a throw-away space, and show what the ledger then holds."""
     told = story.read(cases.read_bytes())
-    home = Path(tempfile.mkdtemp(prefix="caudal-replay-"))
-    try:
-        settings = Settings(home=str(home))
+    with tempfile.TemporaryDirectory(prefix="caudal-replay-", ignore_cleanup_errors=True) as home:
+        settings = Settings(home=home)
         keys.init(settings)
         asyncio.run(_replay(settings, told, as_json=as_json))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def _replay(settings: Settings, cases: list[Case], *, as_json: bool) -> None:

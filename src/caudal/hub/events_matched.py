@@ -17,9 +17,8 @@ from caudal.matching.retold import says_the_same, told_before
 from caudal.matching.same import Group, conclude
 from caudal.matching.transfers import Bounds, Side, transfers
 from caudal.model.changes import AccountKind
-from caudal.model.currencies import EXPONENTS
 from caudal.model.errors import Malformed, MoneyError
-from caudal.model.money import Money
+from caudal.model.money import Money, in_units, of_units
 
 Day = date
 
@@ -194,7 +193,7 @@ class _Books:
         return Strand(
             key=event.key,
             source=source,
-            units=int(amount.scaleb(EXPONENTS[event.currency])),
+            units=in_units(amount, event.currency),
             currency=event.currency,
             days=(_day(event.date),),
             texts=(event.description,),
@@ -237,12 +236,11 @@ def _side(group: Group, account: str, kind: AccountKind, sources: Mapping[str, S
     strand = min(
         group.strands, key=lambda each: (each.pending, sources[each.source].manner is not Manner.LIVE)
     )
-    places = EXPONENTS[strand.currency]
     return Side(
         key=strand.key,
         account=account,
         kind=kind,
-        amount=Decimal(strand.units).scaleb(-places),
+        amount=of_units(strand.units, strand.currency),
         currency=strand.currency,
         days=_days(group, strand),
         text=" ".join(dict.fromkeys(text for each in group.strands for text in each.texts)),

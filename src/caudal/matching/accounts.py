@@ -77,15 +77,9 @@ def _iban(one: Shown, other: Shown) -> bool:
 
 
 def _persistent(one: Shown, other: Shown) -> bool:
-    return (
-        not other.ended
-        and bool(one.persistent_id)
-        and (one.provider, one.persistent_id)
-        == (
-            other.provider,
-            other.persistent_id,
-        )
-    )
+    if other.ended or not one.persistent_id or one.provider != other.provider:
+        return False
+    return one.persistent_id == other.persistent_id
 
 
 def _number(one: Shown, other: Shown) -> bool:

@@ -13,9 +13,6 @@ import msgspec
 
 from caudal.matching.texts import likeness, read
 
-RULES_VERSION: Final = 1
-"""Of the weights and rules here: a decision is kept with the version it was made by."""
-
 CERTAIN: Final = 40
 """From this weight on a match needs no second look."""
 DOUBTFUL: Final = -20
@@ -65,6 +62,17 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
     once: tuple[int, ...] = ()
 
 
+def named_by(reference: str) -> str:
+    """What a reference names a payment by, however it is written; '' where it is too short to name one."""
+    folded = reference.strip().upper()
+    return folded if len(folded) >= _REFERENCE_LETTERS_MIN else ""
+
+
+def days_apart(days: int) -> str:
+    """How a finding says it."""
+    return f"{days} day{'s' if days > 1 else ''} apart"
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """What was found, each with its weight."""
 
@@ -78,7 +86,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 _DAYS: Final = (0, -6, -11, -17, -32)
 """By how many days apart one movement is dated by two sources (0 to 4): booking, value and purchase days, time zones."""
-DAYS_MAX: Final = len(_DAYS) - 1
+_DAYS_MAX: Final = len(_DAYS) - 1
 _DAYS_BOTH_CLOSE_MAX: Final = 3
 """Where no statement file is one of the two: an API's days, or a person's."""
 _BASE: Final = 15
@@ -90,6 +98,7 @@ _ONE_UNIT: Final = -30
 """The smallest unit apart: a restated rounding."""
 _REFERENCE: Final = 100
 _REFERENCE_LETTERS_MIN: Final = 6
+"""Of what names one payment alone."""
 _GONE: Final = -10
 _PENDING: Final = -10
 
@@ -107,7 +116,7 @@ def across(
         return None
     units = min(abs(a - b) for a in _amounts(one) for b in _amounts(other))
     apart = min(abs(a - b) for a in _days(one) for b in _days(other))
-    days_max = 1 if same_words else DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX
+    days_max = 1 if same_words else _DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX
     if units > (1 if by_file else 0) or apart > days_max:
         return None
     found = [("same amount", _SAME_WORDS_BASE if same_words else _BASE)]
@@ -115,7 +124,7 @@ def across(
         found.append(("amount off by the smallest unit", _ONE_UNIT))
     if apart:
         days = _SAME_WORDS_DAY * apart if same_words else _DAYS[apart]
-        found.append((f"{apart} day{'s' if apart > 1 else ''} apart", days))
+        found.append((days_apart(apart), days))
     found += _of_texts(one, other)
     if _references(one) & _references(other):
         found.append(("same reference", _REFERENCE))
@@ -193,8 +202,7 @@ def _days(strands: Iterable[Strand]) -> set[int]:
 
 
 def _references(strands: Iterable[Strand]) -> set[str]:
-    told = {strand.reference.strip().upper() for strand in strands}
-    return {reference for reference in told if len(reference) >= _REFERENCE_LETTERS_MIN}
+    return {named for strand in strands if (named := named_by(strand.reference))}
 
 
 def _of_texts(one: Iterable[Strand], other: Iterable[Strand]) -> list[tuple[str, int]]:

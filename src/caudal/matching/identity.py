@@ -50,13 +50,17 @@ class Content(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, booked_on: date, amount: Decimal, currency: str, *texts: str) -> "Content":
         """From a movement's day, signed amount, currency and whatever texts the source gives, in a fixed order."""
-        folded = " ".join(" ".join(texts).split()).upper()
-        return cls(booked_on, format(amount.normalize(EXACT), "f"), currency, folded)
+        return cls(booked_on, format(amount.normalize(EXACT), "f"), currency, folded(texts))
 
     def digest(self) -> str:
         """24 hex digits that are the same wherever the same movement is told in the same words."""
         told = f"{self.booked_on.isoformat()}\x1f{self.amount}\x1f{self.currency}\x1f{self.text}"
         return blake2b(told.encode(), digest_size=12).hexdigest()
+
+
+def folded(texts: Iterable[str]) -> str:
+    """Texts as one, so that spacing and case make no difference."""
+    return " ".join(" ".join(texts).split()).upper()
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from caudal.matching.assignment import best_pairs
 from caudal.matching.evidence import Strand
+from caudal.matching.identity import folded
 
 
 def told_before(new: Sequence[Strand], known: Sequence[Strand]) -> list[tuple[Strand, Strand]]:
@@ -20,11 +21,11 @@ def told_before(new: Sequence[Strand], known: Sequence[Strand]) -> list[tuple[St
     """
     places: dict[tuple[int, str], list[int]] = defaultdict(list)
     for j, row in enumerate(known):
-        places[row.days[0], _folded(row)].append(j)
+        places[row.days[0], folded(row.texts)].append(j)
     gains = {
         (i, j): 10 if row.units == known[j].units else 5
         for i, row in enumerate(new)
-        for j in places.get((row.days[0], _folded(row)), ())
+        for j in places.get((row.days[0], folded(row.texts)), ())
         if abs(row.units - known[j].units) <= 1 and row.currency == known[j].currency
     }
     return [(new[i], known[j]) for i, j in best_pairs(gains)]
@@ -34,7 +35,3 @@ def says_the_same(one: Strand, other: Strand) -> bool:
     """Whether two rows under one id are of one movement: the same day, or the same amount. A source that numbers its rows
     gives the same number to another movement in another file."""
     return one.currency == other.currency and (one.days[0] == other.days[0] or one.units == other.units)
-
-
-def _folded(row: Strand) -> str:
-    return " ".join(" ".join(row.texts).split()).upper()

@@ -15,14 +15,9 @@ import msgspec
 from caudal.matching.evidence import Manner
 
 
-class Telling(msgspec.Struct, frozen=True):
-    """What one source says of a movement, its latest word. `order`: rises with the time of that word."""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a movement: all in which those who tell of it may differ."""
 
-    key: str
-    manner: Manner
-    provider: str
-    order: int
-    gone: bool
     status: str
     amount: Decimal
     currency: str
@@ -35,6 +30,20 @@ class Telling(msgspec.Struct, frozen=True):
     counterparty: str = ""
     reference: str = ""
     category: str = ""
+    gone: bool
+
+
+SAID: Final = Said.__struct_fields__
+"""The names of all that."""
+
+
+class Telling(Said, frozen=True, kw_only=True):
+    """What one source says of a movement, its latest word. `order`: rises with the time of that word."""
+
+    key: str
+    manner: Manner
+    provider: str
+    order: int
     pending_on: date | None = None
     """The first day it was told of as pending, if it was."""
     ended: bool = False
@@ -57,22 +66,9 @@ class Conflict(msgspec.Struct, frozen=True):
     told: str
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(Said, frozen=True, kw_only=True):
     """What the ledger says of a movement. `sources`: field → the key of the telling that gave it, or 'person'."""
 
-    status: str
-    amount: Decimal
-    currency: str
-    booked_on: date
-    entered_on: date | None
-    value_on: date | None
-    authorized_on: date | None
-    occurred_at: datetime | None
-    description: str
-    counterparty: str
-    reference: str
-    category: str
-    gone: bool
     sources: dict[str, str]
     conflicts: tuple[Conflict, ...] = ()
 
@@ -80,15 +76,8 @@ class Standing(msgspec.Struct, frozen=True):
 PERSON: Final = "person"
 _TOGETHER: Final = ("status", "amount", "currency", "booked_on", "entered_on")
 """One telling gives them all: an amount belongs to its day."""
-_EACH: Final = (
-    "value_on",
-    "authorized_on",
-    "occurred_at",
-    "description",
-    "counterparty",
-    "reference",
-    "category",
-)
+_EACH: Final = tuple(name for name in SAID if name not in (*_TOGETHER, "gone"))
+"""Each from the first that isn't silent."""
 _MANNERS: Final = {Manner.LIVE: 0, Manner.FILE: 1, Manner.MANUAL: 2}
 
 

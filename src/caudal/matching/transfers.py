@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from caudal.matching.assignment import best_pairs
-from caudal.matching.evidence import CERTAIN, DOUBTFUL, Evidence
+from caudal.matching.evidence import CERTAIN, DOUBTFUL, Evidence, days_apart, named_by
 from caudal.model.changes import AccountKind
 from caudal.model.money import EXACT
 
@@ -87,7 +87,6 @@ _NEVER: Final = re.compile(
     r"TRANSPORTATION|TRAVEL|RENT_AND_UTILITIES|PERSONAL_CARE|BANK_FEES)",
     re.IGNORECASE,
 )
-_REFERENCE_LETTERS_MIN: Final = 6
 _SAME_AMOUNT, _SAME_REFERENCE = 30, 100
 _FINE: Final = 1_000_000
 _DAY: Final = -6
@@ -181,7 +180,7 @@ def _evidence(out: Side, into: Side, bounds: Bounds, rates: Rates | None) -> Evi
         found.append((f"within {100 * off:.1f} % of the day's rate", _SAME_AMOUNT - int(100 * off)))
     days = min(abs((there - here).days) for here in out.days for there in into.days)
     if days:
-        found.append((f"{days} day{'s' if days > 1 else ''} apart", _DAY * days))
+        found.append((days_apart(days), _DAY * days))
     if max(into.days) < min(out.days):
         found.append(("came before it left", _BEFORE_IT_LEFT))
     if out.kind is AccountKind.CARD and into.kind is not AccountKind.CARD:
@@ -191,8 +190,7 @@ def _evidence(out: Side, into: Side, bounds: Bounds, rates: Rates | None) -> Evi
     if out.text or into.text:
         speaks = sum(1 for side in (out, into) if _SPEAKS_OF_IT.search(side.text))
         found.append((f"{speaks} of 2 texts speak of a transfer", _TEXTS[speaks]))
-    reference = out.reference.strip().upper()
-    if len(reference) >= _REFERENCE_LETTERS_MIN and reference == into.reference.strip().upper():
+    if named_by(out.reference) and named_by(out.reference) == named_by(into.reference):
         found.append(("same reference from end to end", _SAME_REFERENCE))
     return Evidence(tuple(found))
 

@@ -18,7 +18,7 @@ EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow, Und
 """The context all sums are made in: Python's default rounds to 28 digits in silence, this one never rounds."""
 
 
-_UNITS: Final = {code: Decimal(1).scaleb(-places) for code, places in EXPONENTS.items()}
+UNITS: Final = {code: Decimal(1).scaleb(-places) for code, places in EXPONENTS.items()}
 """The smallest amount of each currency, written with its places."""
 
 _WHOLE_DIGITS_SURE: Final = DIGITS_MAX - max(EXPONENTS.values())
@@ -38,7 +38,7 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
 
     def __post_init__(self) -> None:
         # Almost every amount is written with just the places its currency has: then there is little to look at.
-        unit = _UNITS.get(self.currency)
+        unit = UNITS.get(self.currency)
         amount = self.amount
         plain = (
             unit is not None
@@ -89,3 +89,13 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
         if other.currency != self.currency:
             raise MoneyError(f"{self.currency} and {other.currency} do not mix")
         return other
+
+
+def in_units(amount: Decimal, currency: str) -> int:
+    """An amount of money, in the smallest unit of its currency."""
+    return int(EXACT.scaleb(amount, EXPONENTS[currency]))
+
+
+def of_units(units: int, currency: str) -> Decimal:
+    """The amount that so many of a currency's smallest units are."""
+    return EXACT.scaleb(Decimal(units), -EXPONENTS[currency])

@@ -8,45 +8,30 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.model.currencies import EXPONENTS
+from caudal.matching.survivors import Said
+from caudal.model.money import UNITS
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id
 
 _UNITS: Final = msgspec.json.encode(
-    {code: format(Decimal(1).scaleb(-places), "f") for code, places in EXPONENTS.items() if places != 2}
+    {code: format(unit, "f") for code, unit in UNITS.items() if unit != Decimal("0.01")}
 ).decode()
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A transaction as the source that founded it tells it now, and what it is concluded to be part of.
+class Told(Said, frozen=True, kw_only=True):
+    """A transaction as the source that founded it tells it now.
 
     `days`, `texts`, `amounts` (as booked): all it was ever told of, under and with. `ended`: by a connection that has,
-    while another tells on.
-    `first_told`, `last_told`: microseconds since 1970.
+    while another tells on. `first_told`, `last_told`: microseconds since 1970.
     """
 
     transaction_id: UUID
     account_id: UUID
-    into_id: UUID | None
-    concluded: bool
     source_account_id: UUID
     provider: str
     institution_id: UUID | None
     source_since: datetime
     withdraws: bool
-    gone: bool
-    status: str
-    amount: Decimal
-    currency: str
-    booked_on: date
-    entered_on: date | None
-    value_on: date | None
-    authorized_on: date | None
-    occurred_at: datetime | None
-    description: str
-    counterparty: str
-    reference: str
-    category: str
     days: list[date]
     texts: list[str] | None
     amounts: list[Decimal] | None

@@ -7,7 +7,6 @@ again gives the same.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,8 +14,8 @@ import msgspec
 
 from caudal.matching.evidence import Evidence, Manner, Source, Strand
 from caudal.matching.same import Conclusion, Group, Word, conclude
-from caudal.matching.survivors import Fixed, Standing, Telling, survive
-from caudal.model.currencies import EXPONENTS
+from caudal.matching.survivors import SAID, Fixed, Said, Standing, Telling, survive
+from caudal.model.money import in_units
 from caudal.store import matching
 from caudal.store.database import Transaction
 from caudal.store.matching import Concluded, Decision, Told
@@ -24,10 +23,6 @@ from caudal.store.matching import Concluded, Decision, Told
 _MOST: Final = 20_000
 """Transactions looked at for one page. What hangs together with more than this is concluded in parts."""
 _NOTHING: Final = Concluded(0, 0, 0)
-_FIELDS: Final = (
-    "status", "amount", "currency", "booked_on", "entered_on", "value_on", "authorized_on", "occurred_at",
-    "description", "counterparty", "reference", "category", "gone",
-)  # fmt: skip
 
 
 async def conclude_page(tx: Transaction, space_id: UUID, accounts: Collection[UUID]) -> Concluded:
@@ -92,7 +87,9 @@ async def _conclude(
 
 def judge(told: Sequence[Told], decisions: Iterable[Decision]) -> Conclusion:
     """Which of these are of one movement."""
-    sources = {str(each.source_account_id): _source(each, told) for each in told}
+    of_source = {each.source_account_id: each for each in told}
+    since = sorted(of_source.values(), key=lambda each: (each.source_since, each.source_account_id))
+    sources = {str(each.source_account_id): _source(each, rank) for rank, each in enumerate(since)}
     pairs: dict[str, set[frozenset[str]]] = {"one": set(), "apart": set()}
     for decision in decisions:
         if decision.kind in pairs:
@@ -141,7 +138,7 @@ def _rows_of_group(
             "rule": None,
             "weight": None,
             "found": None,
-            **{name: getattr(standing, name) for name in _FIELDS},
+            **{name: getattr(standing, name) for name in SAID},
             "gone": standing.gone or ruled.deleted,
             "deleted": ruled.deleted,
             "locked": ruled.locked,
@@ -159,7 +156,7 @@ def _rows_of_group(
                 "rule": rule,
                 "weight": evidence.weight,
                 "found": evidence.found,
-                **{name: getattr(member, name) for name in _FIELDS},
+                **{name: getattr(member, name) for name in SAID},
                 "gone": True,
                 "deleted": False,
                 "locked": False,
@@ -217,7 +214,7 @@ def field_value(name: str, text: str | None) -> object:
     """A field's value from its text. Raises ValueError or KeyError where it isn't one of that field's."""
     if text is None:
         return None
-    return msgspec.convert(text, Telling.__annotations__[name], strict=False)
+    return msgspec.convert(text, Said.__annotations__[name], strict=False)
 
 
 def _conflicts(standing: Standing) -> dict[str, dict[str, str]] | None:
@@ -233,7 +230,7 @@ def telling(told: Told) -> Telling:
         manner=_manner(told.provider),
         provider=told.provider,
         order=told.last_told,
-        **{**{name: getattr(told, name) for name in _FIELDS}, "gone": _is_gone(told)},
+        **{**{name: getattr(told, name) for name in SAID}, "gone": _is_gone(told)},
         pending_on=told.pending_on,
         ended=told.ended,
     )
@@ -249,8 +246,8 @@ def _strand(told: Told) -> Strand:
     return Strand(
         key=str(told.transaction_id),
         source=str(told.source_account_id),
-        units=_units(told.amount, told.currency),
-        once=tuple(sorted({_units(amount, told.currency) for amount in told.amounts or ()})),
+        units=in_units(told.amount, told.currency),
+        once=tuple(sorted({in_units(amount, told.currency) for amount in told.amounts or ()})),
         currency=told.currency,
         days=(first.toordinal(), *(day.toordinal() for day in sorted(told.days) if day != first)),
         texts=tuple(sorted(set(told.texts or ()))),
@@ -262,15 +259,9 @@ def _strand(told: Told) -> Strand:
     )
 
 
-def _units(amount: Decimal, currency: str) -> int:
-    return int(amount.scaleb(EXPONENTS.get(currency, 2)))
-
-
-def _source(told: Told, everyone: Sequence[Told]) -> Source:
-    since = sorted({(each.source_since, each.source_account_id) for each in everyone})
+def _source(told: Told, rank: int) -> Source:
     manner = _manner(told.provider)
     family = f"{told.provider}/{told.institution_id}" if manner is Manner.LIVE and told.institution_id else ""
-    rank = since.index((told.source_since, told.source_account_id))
     return Source(str(told.source_account_id), rank, manner, family, told.provider, withdraws=told.withdraws)
 
 

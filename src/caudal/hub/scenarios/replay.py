@@ -1,5 +1,6 @@
 """Running a story: each step through the same doors as a real source's pages and a person's word."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -91,13 +92,11 @@ class Books:
         await act(step)
         async with self._installation.store.transaction(self.space.space_id) as tx:
             told = await events.after(tx, self.space.space_id, before, _LIMIT)
-        changed = {"transactions.created": 0, "": 0}
+        changed: Counter[str] = Counter()
         for event in told:
             if event.kind.startswith("transactions."):
-                count = len(msgspec.json.decode(event.data)["ids"])
-                changed[""] += count
-                changed["transactions.created"] += count * (event.kind == "transactions.created")
-        self._counted = changed[""], changed["transactions.created"]
+                changed[event.kind] += len(msgspec.json.decode(event.data)["ids"])
+        self._counted = changed.total(), changed["transactions.created"]
 
     async def outcome(self, error: str | None = None) -> Outcome:
         """What the ledger holds now."""

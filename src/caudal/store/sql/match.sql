@@ -94,7 +94,7 @@ with recursive seed as (
 ), reached as materialized (
     select transaction_id from reach limit %(most)s
 )
-select t.transaction_id, t.account_id, t.into_id, t.concluded, o.source_account_id, c.provider, c.institution_id,
+select t.transaction_id, t.account_id, o.source_account_id, c.provider, c.institution_id,
     s.created_at as source_since, s.withdraws, o.gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on, o.value_on,
     o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days, told.texts,
     told.amounts, told.pending_on, c.state = 'revoked' and exists (

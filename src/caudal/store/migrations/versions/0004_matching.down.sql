@@ -4,7 +4,8 @@ set local role caudal_owner;
 
 drop function caudal.neighbours(uuid, uuid, jsonb);
 drop table caudal.decision, caudal.doubt;
-drop index caudal.observation_fallback_index, caudal.transaction_pending_index, caudal.observation_near_index, caudal.observation_gone_index, caudal.observation_pending_index;
+drop index caudal.observation_fallback_index, caudal.transaction_pending_index, caudal.observation_near_index,
+    caudal.observation_gone_index, caudal.observation_pending_index;
 
 alter table caudal.transaction no force row level security;
 alter table caudal.observation no force row level security;

@@ -1,4 +1,4 @@
-"""One truth: which strands are of one movement, what people decided, transfers."""
+"""One truth: which strands are of one movement, and what people decided of them."""
 
 from caudal.store.migrations.runner import run_sql
 

@@ -1,4 +1,4 @@
--- One truth: which transactions of single sources are of one movement, what people decided of them, and transfers.
+-- One truth: which transactions of single sources are of one movement, and what people decided of them.
 
 set local role caudal_owner;
 
@@ -11,7 +11,7 @@ alter table caudal.observation
     add column amount_key text generated always as (trim_scale(amount)::text) stored,
     add column fallback_id text not null default '';
 
--- Whether the source takes back what it holds no more: what it hasn't taken back stands.
+-- Whether the source takes back what it holds no more and says what took its place.
 alter table caudal.source_account add column withdraws boolean not null default false;
 
 -- A transaction is founded by what one source account tells (its strand). `into_id`: it is of the movement that this other
@@ -84,8 +84,9 @@ create table caudal.doubt (
 create index doubt_other_index on caudal.doubt (other_id, space_id);
 
 -- Whoever may tell of the same movement as this transaction: of other sources of its account, the same amount (or a unit
--- beside it) within four days; of its own source, what vanished and what may have come in its place, what is pending and what
--- may settle it; those it is together with, and those a person spoke of together with it (itself, where one spoke of it).
+-- beside it) within four days; of its own source, where that doesn't say it itself, what vanished and what may have come in
+-- its place, what is pending and what may settle it; those it is together with, and those a person spoke of together with
+-- it (itself, where one spoke of it).
 -- Of each sort at most 200: of more alike within days, any will do.
 create function caudal.neighbours(of_space uuid, of_transaction uuid, units jsonb) returns setof uuid
     language sql stable
@@ -109,6 +110,8 @@ begin atomic
             where each.space_id = of_space and each.source_account_id = o.source_account_id
             offset 0
         ) s
+    ), unsaid as (
+        select * from own where not withdraws
     ), told as (
         select near.observation_id
         from own
@@ -131,27 +134,27 @@ begin atomic
         ) near
         union
         select near.observation_id
-        from own
+        from unsaid own
         cross join lateral (
             select o.observation_id from caudal.observation o
             where o.source_account_id = own.source_account_id and o.amount_key = own.amount_key
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space and o.gone
             limit 200
         ) near
-        where not own.gone and not own.withdraws
+        where not own.gone
         union
         select near.observation_id
-        from own
+        from unsaid own
         cross join lateral (
             select o.observation_id from caudal.observation o
             where o.source_account_id = own.source_account_id and o.amount_key = own.amount_key
                 and o.booked_on between own.booked_on - 14 and own.booked_on + 14 and o.space_id = of_space
             limit 200
         ) near
-        where own.gone and not own.withdraws
+        where own.gone
         union
         select near.observation_id
-        from own
+        from unsaid own
         cross join lateral (
             select o.observation_id from caudal.observation o
             where o.source_account_id = own.source_account_id and o.status = 'pending'
@@ -160,10 +163,10 @@ begin atomic
                     and greatest(o.amount * 1.3, o.amount * 0.95)
             limit 200
         ) near
-        where own.status = 'booked' and not own.withdraws
+        where own.status = 'booked'
     ), booked as (
         select near.transaction_id
-        from own
+        from unsaid own
         cross join lateral (
             select t.transaction_id from caudal.transaction t
             where t.account_id = own.account_id and t.space_id = of_space
@@ -172,7 +175,7 @@ begin atomic
                     and greatest(own.amount * 1.3, own.amount * 0.95)
             limit 200
         ) near
-        where own.status = 'pending' and not own.withdraws
+        where own.status = 'pending'
     )
     select l.transaction_id
     from told
