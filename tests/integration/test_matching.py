@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.books import all_rows, faults
+from tests.support.books import ACCOUNT, REF, all_rows, books, faults, page, pull_of, seen
 from tests.support.shared import shared
 
 from caudal.hub import decisions, installation, keys, ledger
@@ -20,8 +22,13 @@ from caudal.hub.scenarios import story
 from caudal.hub.scenarios.outcome import Outcome
 from caudal.hub.scenarios.replay import Books, replay
 from caudal.hub.scenarios.story import Case, Step, Tx
+from caudal.model.changes import BalanceKind, BalanceSeen
 from caudal.model.errors import ConflictError, NotFound
+from caudal.model.money import Money
 from caudal.settings import Settings
+from caudal.store import spaces
+from caudal.store.database import Store
+from caudal.sync import engine
 
 Result = TypeVar("Result")
 Opened = Callable[[Callable[[Installation], Awaitable[Result]]], Result]
@@ -178,6 +185,28 @@ def test_what_a_person_deleted_does_not_come_back_by_another_source(opened: Open
     delete = Step(op="user_delete", select={"id": "p-1"})
     done = opened(lambda hub: replay(hub, story_of(told("plaid", coffee("p-1")), delete, in_file(coffee()))))
     assert done.ledger_count == 0
+
+
+def test_a_balance_is_told_with_what_the_ledger_holds_once_known_movements_are_known_again(
+    conninfo: str,
+) -> None:
+    giro = msgspec.structs.replace(ACCOUNT, iban="DE89370400440532013000")
+    balance = BalanceSeen(
+        REF, BalanceKind.BOOKED, Money(Decimal("95.50"), "EUR"), date(2026, 3, 2), firm=False
+    )
+
+    async def act() -> None:
+        async with await Store.open(conninfo) as store:
+            there = await books(store)
+            await engine.run(store, there.job(), pull_of(page([giro, seen("in the file")])))
+            async with store.transaction(there.space_id) as tx:
+                live = await spaces.connection(tx, there.space_id, "plaid", "live")
+            job = msgspec.structs.replace(there, connection_id=live.connection_id).job()
+            await engine.run(store, job, pull_of(page([giro, seen("live"), balance])))
+
+    asyncio.run(act())
+    assert all_rows(conninfo, "select count(*) from caudal.transaction where gone_at is null") == [(1,)]
+    assert all_rows(conninfo, "select held_before, held_since from caudal.balance") == [(0, Decimal("-4.50"))]
 
 
 _TXS = st.builds(

@@ -180,7 +180,6 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     await tx.run("insert_transactions", **space)
     await tx.run("insert_links", **space)
     [restated] = await tx.all("restate_transactions", _Restated, **space)
-    await tx.run("insert_balances", **run, rows=_balance_rows(page.changes, accounts))
     holdings, days = _holding_rows(page.changes, accounts)
     await tx.run("insert_holdings", **run, rows=holdings, days=days)
     await tx.run("insert_coverage", **run, rows=_window_rows(page, accounts))
@@ -208,6 +207,12 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
         left_out=staged.left_out,
         accounts=frozenset(touched),
     )
+
+
+async def settle_balances(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
+    """The balances a page told, each with what the ledger holds now: once the page's movements are concluded."""
+    run = {"space_id": target.space_id, "run_id": target.run_id}
+    await tx.run("insert_balances", **run, rows=_balance_rows(staged.page.changes, staged.accounts))
 
 
 async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:

@@ -36,6 +36,7 @@ from caudal.store.pages import (
     StagedPage,
     know_the_ledger,
     restart,
+    settle_balances,
     settle_page,
     stage_page,
 )
@@ -192,6 +193,7 @@ class _Puller(msgspec.Struct):
                 changed=counts.changed + done.changed,
                 gone=counts.gone + done.gone,
             )
+        await settle_balances(tx, self.target, staged)
         await events.write(tx, space_id, self.target.connection_id)
         return counts
 
