@@ -277,6 +277,11 @@ numbers = count()
 @example(
     story=[Hold(0, -50_00), Advance(1), Sync(0), EndHold(10_00), Befall(0, "reset_login"), Sync(0), Quiet()]
 )
+@example(story=[LinkAnew(0), Correct(0, 0)])
+@example(story=[Advance(23), LinkAnew(0)])
+@example(
+    story=[Advance(49), Sync(0), Hold(0, -20_00), Sync(0), Correct(0, 1), Advance(23), LinkAnew(0), Quiet()]
+)
 def test_once_it_is_quiet_the_ledger_is_the_truth_whatever_came_between(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, story: list[Step]
 ) -> None:

@@ -130,6 +130,7 @@ class Hub:
         self.door = httpx.Client(base_url=f"{sandbox.url}/_sandbox", trust_env=False, timeout=30)
         self.logins: dict[UUID, Login] = {}
         self._first_quiet: dict[str | None, date] = {}
+        self._told_before: dict[AccountId, date] = {}
 
     # What a person does
 
@@ -169,7 +170,11 @@ class Hub:
         return await links.proceed(self.opened, self.space, self.live, Poll(visit.state), relink)
 
     async def unlink(self, connection: LinkedConnection) -> None:
-        """End it."""
+        """End it. What it told stays in the ledger, and what it would have told is told by another, if at all."""
+        if connection.reference in self._first_quiet:
+            for told in self._telling({connection.reference}):
+                since = min(told.item.visible_from, self._told_before.get(told.account, date.max))
+                self._told_before[told.account] = since
         await syncs.unlink(self.opened, self.space, connection, self.live)
 
     # Keeping in step
@@ -226,13 +231,17 @@ class Hub:
     async def compare(self) -> Comparison:
         """The ledger beside the truth, as `caudal sandbox compare` has it."""
         shown = {
-            account_id: msgspec.convert(account, TrueAccount)
+            account_id: self._with_history(msgspec.convert(account, TrueAccount))
             for item in self._items()
             for account_id, account in item["accounts"].items()
         }
         told = map(msgspec.json.decode, self.door.get("/truth").raise_for_status().content.splitlines())
         movements = (each for each in told if each["record"] == "movement")
         return await comparison.compare(self.opened, self.space, "plaid", shown, movements)
+
+    def _with_history(self, shown: TrueAccount) -> TrueAccount:
+        since = self._told_before.get(AccountId(shown.account), shown.visible_from)
+        return msgspec.structs.replace(shown, visible_from=min(since, shown.visible_from))
 
     async def amiss(self) -> list[str]:
         """Everything that differs between the ledger and the world, looked at by other ways than `compare`; empty where
@@ -254,11 +263,16 @@ class Hub:
         rows = all_rows(
             self.opened.settings.database_url,
             f"""
-            select s.reference, t.status, t.booked_on, t.amount, t.currency
-            from caudal.transaction t
-            join caudal.source_account s on s.space_id = t.space_id and s.account_id = t.account_id
-            join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
-            where t.space_id = '{self.space.space_id}' and t.gone_at is null and c.state <> 'revoked'
+            select shown.reference, t.status, t.booked_on, t.amount, t.currency
+            from (
+                select s.account_id, min(s.reference) as reference
+                from caudal.source_account s
+                join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+                where s.space_id = '{self.space.space_id}' and c.state <> 'revoked' and c.provider = 'plaid'
+                group by s.account_id
+            ) shown
+            join caudal.transaction t on t.space_id = '{self.space.space_id}' and t.account_id = shown.account_id
+            where t.gone_at is null
             """,
         )
         return Counter(msgspec.convert(rows, list[Told]))
@@ -285,7 +299,7 @@ class Hub:
             for item, account_id, account in telling
             for each in self.sandbox.world.account(account).movements()
             if each.state in _shown(self.sandbox.world.account(account).terms)
-            and each.on >= item.visible_from
+            and each.on >= min(item.visible_from, self._told_before.get(account, date.max))
         )
 
     def _unproven(self, telling: Iterable[_Telling]) -> Iterator[str]:

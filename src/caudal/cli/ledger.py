@@ -166,6 +166,8 @@ _RULES = {
     "replaced": "a record that the source says another has taken the place of",
     "came_back": "told again after it was gone, when another record had its place",
     "not_told_again": "gone: the source was asked from the start again and told it no more",
+    "not_in_window": "gone: not among all that the source holds of these days",
+    "successor_tells_not": "gone: the login was linked anew, and its bank tells it no more",
     "told_before": "told before in the same words under this id (the bank's ids have changed)",
     "derived_id": "derived from day, amount and text, with an occurrence counter (the bank gives no usable id)",
 }

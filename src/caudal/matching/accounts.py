@@ -3,8 +3,8 @@
 One-to-one: a connection never shows one account twice, so two that it shows are two. What names an account for the
 whole world (an IBAN) or to its provider decides alone; a bank's number with that bank; the last digits only together
 with kind, currency, bank and, where two banks call themselves differently, with the name. More than one candidate is
-none. A connection that has ended tells no more what its bank corrects: by less than an IBAN or a number nothing new is
-booked together with what it told.
+none. A connection that has ended tells no more what its bank corrects: by less than an IBAN or a number nothing is booked
+together with what it told but by the same bank through the same provider, whose word takes the place of its own.
 """
 
 import re
@@ -77,9 +77,11 @@ def _iban(one: Shown, other: Shown) -> bool:
 
 
 def _persistent(one: Shown, other: Shown) -> bool:
-    if other.ended or not one.persistent_id or one.provider != other.provider:
-        return False
-    return one.persistent_id == other.persistent_id
+    return (
+        bool(one.persistent_id)
+        and one.provider == other.provider
+        and one.persistent_id == other.persistent_id
+    )
 
 
 def _number(one: Shown, other: Shown) -> bool:
@@ -99,7 +101,7 @@ def _digits_and_name(one: Shown, other: Shown) -> bool:
 
 def _digits(one: Shown, other: Shown) -> bool:
     """The last digits agree, of the same kind of account in the same currency."""
-    if other.ended or one.kind != other.kind or not _currencies_agree(one, other):
+    if one.kind != other.kind or not _currencies_agree(one, other) or not _told_on(one, other):
         return False
     here, there = (_plain(each.mask or each.number or (each.iban or "")) for each in (one, other))
     shorter = min(len(here), len(there))
@@ -108,6 +110,11 @@ def _digits(one: Shown, other: Shown) -> bool:
         and here[-shorter:] == there[-shorter:]
         and (bool(one.mask) or bool(other.mask))
     )
+
+
+def _told_on(one: Shown, other: Shown) -> bool:
+    """Whether what `other` told is kept up: by its own connection, or by `one`, which is another to the same bank."""
+    return not other.ended or (one.provider == other.provider != "file" and _same_bank(one, other))
 
 
 def _currencies_agree(one: Shown, other: Shown) -> bool:

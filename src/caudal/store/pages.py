@@ -45,6 +45,18 @@ class PageCounts(msgspec.Struct, frozen=True):
     accounts: frozenset[UUID]
     """The accounts the page spoke of."""
 
+    def and_then(self, more: "PageCounts") -> "PageCounts":
+        """Both together."""
+        return PageCounts(
+            seen=self.seen + more.seen,
+            created=self.created + more.created,
+            changed=self.changed + more.changed,
+            gone=self.gone + more.gone,
+            quarantined=self.quarantined + more.quarantined,
+            left_out=self.left_out + more.left_out,
+            accounts=self.accounts | more.accounts,
+        )
+
 
 class Route(msgspec.Struct, frozen=True):
     """The account a person chose for a source account; made under `name` if it isn't there yet."""
@@ -78,6 +90,7 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     persistent_id: str | None
     withdraws: bool = False
     selected: bool = True
+    succeeds: bool = False
 
 
 class _Bank(msgspec.Struct, frozen=True):
@@ -209,6 +222,38 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     )
 
 
+async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts | None:
+    """Once what a page told is concluded: what a connection that has ended told, and this one, which tells of the same
+    accounts from its bank's books, doesn't, is gone. None where nothing was. The same transaction."""
+    starts = {window.ref: window.start for window in staged.page.windows if window.holds is not None}
+    heirs = {
+        ref: account
+        for ref, account in staged.accounts.items()
+        if account.succeeds and account.selected and (staged.page.at_rest or ref in starts)
+    }
+    if not heirs:
+        return None
+    space = {"space_id": target.space_id}
+    rows: list[dict[str, object]] = [
+        {"source_account_id": account.source_account_id, "start_on": starts.get(ref)}
+        for ref, account in sorted(heirs.items())
+    ]
+    await tx.run("forget_incoming")
+    swept = await tx.all("sweep_ended", _Swept, **space, rows=json_rows(rows))
+    if not swept:
+        return None
+    touched = frozenset(row.account_id for row in swept)
+    await tx.run("forget_resolved")
+    await tx.run("resolve", **space)
+    await tx.run("insert_observations", **space, run_id=target.run_id)
+    await tx.run("insert_links", **space)
+    [restated] = await tx.all("restate_transactions", _Restated, **space)
+    await tx.run("mark_proof_due", **space, accounts=sorted(touched))
+    counts = {"seen": len(swept), "changed": restated.changed, "gone": restated.gone}
+    await tx.run("count_more", **space, run_id=target.run_id, **counts)
+    return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, **counts)
+
+
 async def settle_balances(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
     """The balances a page told, each with what the ledger holds now: once the page's movements are concluded."""
     run = {"space_id": target.space_id, "run_id": target.run_id}
@@ -310,6 +355,7 @@ async def _see_accounts(
                 persistent_id=change.persistent_id,
                 withdraws=change.withdraws,
                 selected=before is None or before.selected,
+                succeeds=before.succeeds if before else change.ref in same,
             )
     seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
     rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]

@@ -134,7 +134,7 @@ def _rows_of_group(
         {
             "transaction_id": founder.transaction_id,
             "into_id": None,
-            "concluded": not alone,
+            "concluded": not alone or standing.gone != founder.gone,
             "rule": None,
             "weight": None,
             "found": None,

@@ -38,6 +38,7 @@ from caudal.store.pages import (
     restart,
     settle_balances,
     settle_page,
+    settle_succession,
     stage_page,
 )
 from caudal.sync.concluding import conclude_page
@@ -182,20 +183,26 @@ class _Puller(msgspec.Struct):
             await source.close()
 
     async def _settle(self, tx: Transaction, staged: StagedPage) -> PageCounts:
-        counts = await settle_page(tx, self.target, staged)
+        counts = await self._conclude(tx, await settle_page(tx, self.target, staged))
+        if (withdrawn := await settle_succession(tx, self.target, staged)) is not None:
+            counts = counts.and_then(await self._conclude(tx, withdrawn))
+        await settle_balances(tx, self.target, staged)
+        await events.write(tx, self.target.space_id, self.target.connection_id)
+        return counts
+
+    async def _conclude(self, tx: Transaction, counts: PageCounts) -> PageCounts:
+        """What was just written, concluded. Returns what it then comes to."""
         space_id = self.target.space_id
         done = await conclude_page(tx, space_id, counts.accounts)
-        if done.merged or done.changed or done.gone:
-            await matching.amend_run(tx, space_id, self.target.run_id, done)
-            counts = msgspec.structs.replace(
-                counts,
-                created=counts.created - done.merged,
-                changed=counts.changed + done.changed,
-                gone=counts.gone + done.gone,
-            )
-        await settle_balances(tx, self.target, staged)
-        await events.write(tx, space_id, self.target.connection_id)
-        return counts
+        if not (done.merged or done.changed or done.gone):
+            return counts
+        await matching.amend_run(tx, space_id, self.target.run_id, done)
+        return msgspec.structs.replace(
+            counts,
+            created=counts.created - done.merged,
+            changed=counts.changed + done.changed,
+            gone=counts.gone + done.gone,
+        )
 
     async def _called_back(self, invalid: CursorInvalid, bounds: RunBounds) -> Cursor:
         """Where to go on. A source that calls back again and again is pulled from the beginning, then left alone."""

@@ -55,10 +55,20 @@ def test_of_two_that_fit_neither_is_it() -> None:
 
 
 @pytest.mark.parametrize("by", [{"mask": "4711"}, {"persistent_id": "p-9"}])
-def test_what_has_ended_takes_nothing_in_by_less_than_a_name_for_the_whole_world(by: dict[str, str]) -> None:
-    ended = msgspec.structs.replace(KNOWN, ended=True, iban="DE89370400440532013000", **by)
-    assert known_as(shown(**by), ended) == []
+def test_a_login_linked_anew_takes_on_what_its_connection_told_that_has_ended(by: dict[str, str]) -> None:
+    ended = msgspec.structs.replace(KNOWN, ended=True, **by)
+    assert known_as(shown(**by), ended)[0][0] == "giro"
+
+
+def test_through_another_provider_nothing_takes_it_on_by_less_than_a_name_for_the_whole_world() -> None:
+    ended = msgspec.structs.replace(KNOWN, ended=True, provider="truelayer", iban="DE89370400440532013000")
+    assert known_as(shown(mask="4711"), ended) == []
     assert known_as(shown(iban="DE89370400440532013000"), ended) == [("giro", "iban", True)]
+
+
+def test_files_correct_nothing_and_take_nothing_on() -> None:
+    ended = msgspec.structs.replace(KNOWN, ended=True, provider="file")
+    assert known_as(msgspec.structs.replace(shown(mask="4711"), provider="file"), ended) == []
 
 
 def test_two_that_one_connection_shows_are_never_one() -> None:

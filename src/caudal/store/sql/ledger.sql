@@ -25,16 +25,19 @@ where a.space_id = %(space_id)s and (%(account_id)s::uuid is null or a.account_i
 order by a.name, currency
 
 -- name: ledger_by_source
--- How often the ledger holds what, by the source account each transaction is told by; an account without any has one
--- empty row.
-select s.reference as source_account, t.status, t.booked_on, t.amount, count(t.transaction_id) as count
-from caudal.source_account s
-join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
-left join caudal.observation o on o.space_id = s.space_id and o.source_account_id = s.source_account_id
+-- How often the ledger holds what on the accounts that this provider's connections show; an account without any has one
+-- empty row. One of several source accounts stands for an account.
+select shown.reference as source_account, t.status, t.booked_on, t.amount, count(t.transaction_id) as count
+from (
+    select s.account_id, min(s.reference) as reference
+    from caudal.source_account s
+    join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+    where s.space_id = %(space_id)s and c.provider = %(provider)s and c.state <> 'revoked'
+    group by s.account_id
+) shown
 left join caudal.transaction t
-    on t.space_id = o.space_id and t.follows = o.observation_id and t.gone_at is null
-where s.space_id = %(space_id)s and c.provider = %(provider)s and c.state <> 'revoked'
-group by s.reference, t.status, t.booked_on, t.amount
+    on t.space_id = %(space_id)s and t.account_id = shown.account_id and t.gone_at is null
+group by shown.reference, t.status, t.booked_on, t.amount
 
 -- name: latest_balances
 -- The latest booked balance each account's sources told.

@@ -71,11 +71,16 @@ from caudal.cursor
 where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
 
 -- name: source_accounts
--- The accounts this connection has shown so far.
-select reference, source_account_id, account_id, name, kind, currency, iban, number, institution, mask, persistent_id,
-    withdraws, selected
-from caudal.source_account
-where space_id = %(space_id)s and connection_id = %(connection_id)s
+-- The accounts this connection has shown so far. `succeeds`: another to the same provider, which has ended, showed it too.
+select s.reference, s.source_account_id, s.account_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution, s.mask,
+    s.persistent_id, s.withdraws, s.selected, exists (
+        select from caudal.source_account other
+        join caudal.connection ended on ended.space_id = other.space_id and ended.connection_id = other.connection_id
+        where other.account_id = s.account_id and other.space_id = s.space_id and ended.state = 'revoked'
+            and ended.provider = c.provider and c.provider not in ('file', 'manual')) as succeeds
+from caudal.source_account s
+join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
 
 -- name: accounts_shown
 -- Every account as each connection of the space shows it, with what its bank is called.
@@ -633,6 +638,68 @@ join lateral (
 ) live on true
 returning account_id
 
+-- name: forget_incoming
+-- What the page told has been written: room for what follows from it.
+delete from incoming
+
+-- name: forget_resolved
+-- The same of what was new in it.
+delete from resolved
+
+-- name: sweep_ended
+-- This connection has told, of these accounts, all there is from some day on: the first of its window, else the first it told
+-- of. What a connection to the same provider that has ended told of those days, and is of no movement that this one told
+-- too, the bank has withdrawn or corrected since: it joins the incoming as gone. Days compared before are not again.
+with told as (
+    select s.source_account_id, s.account_id, c.provider, coalesce(w.start_on, (
+            select min(o.booked_on) from caudal.observation o
+            where o.space_id = s.space_id and o.source_account_id = s.source_account_id)) as first_on
+    from jsonb_to_recordset(%(rows)s) as w (source_account_id uuid, start_on date)
+    join caudal.source_account s on s.space_id = %(space_id)s and s.source_account_id = w.source_account_id
+    join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+), ended as materialized (
+    select e.source_account_id, e.account_id, told.source_account_id as successor, told.first_on,
+        coalesce(e.compared_from, 'infinity') as compared_from
+    from told
+    join caudal.source_account e on e.space_id = %(space_id)s and e.account_id = told.account_id
+    join caudal.connection c on c.space_id = e.space_id and c.connection_id = e.connection_id
+        and c.state = 'revoked' and c.provider = told.provider
+    where told.first_on < coalesce(e.compared_from, 'infinity')
+), noted as (
+    update caudal.source_account e set compared_from = ended.first_on
+    from ended
+    where e.space_id = %(space_id)s and e.source_account_id = ended.source_account_id
+)
+insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
+    claims, step, final, gone, replaces, raw, rule)
+select row_number() over (), ended.source_account_id, ended.account_id, uuidv7(), uuidv7(), live.provider_id, '',
+    false, 0, true, true, '', '', 'successor_tells_not'
+from ended
+join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = ended.account_id
+    and (t.gone_at is null or t.concluded) and t.booked_on >= ended.first_on and t.booked_on < ended.compared_from
+join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows and not head.gone
+    and head.source_account_id = ended.source_account_id
+cross join lateral (
+    select distinct on (o.provider_id) o.provider_id, o.gone
+    from caudal.observation_link l
+    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
+    where l.space_id = t.space_id and l.transaction_id = t.transaction_id
+        and o.source_account_id = ended.source_account_id
+    order by o.provider_id, o.version desc
+    offset 0
+) live
+where not live.gone and not exists (
+    select from (
+        select each.follows from caudal.transaction each
+        where each.space_id = t.space_id and each.transaction_id = t.into_id
+        union all
+        select each.follows from caudal.transaction each
+        where each.space_id = t.space_id and each.into_id = coalesce(t.into_id, t.transaction_id)
+    ) beside
+    join caudal.observation o on o.space_id = t.space_id and o.observation_id = beside.follows
+    where o.source_account_id = ended.successor)
+returning account_id
+
 -- name: mark_proof_due
 -- These accounts' proof is to be concluded anew. In the order of their ids, so that two writers never wait crosswise.
 update caudal.account a set proof_due = true
@@ -656,6 +723,11 @@ update caudal.run set
 from page
 where run.space_id = %(space_id)s and run.run_id = %(run_id)s
 returning page.created
+
+-- name: count_more
+-- What followed from a page belongs to the run's record of it.
+update caudal.run set seen = seen + %(seen)s, changed = changed + %(changed)s, gone = gone + %(gone)s
+where space_id = %(space_id)s and run_id = %(run_id)s
 
 -- name: rows_known
 -- How many transactions the planner believes there are (-1: it has never been told).
