@@ -182,7 +182,7 @@ class Hub:
     async def linked(self) -> list[LinkedConnection]:
         """The connections that go on."""
         there = await connections.linked(self.opened, self.space)
-        return [each for each in there if each.state != "revoked"]
+        return [each for each in there if each.state != "revoked" and each.provider == "plaid"]
 
     async def access(self, connection: LinkedConnection) -> Access:
         """The connection, opened."""

@@ -9,6 +9,7 @@ import msgspec
 from caudal.hub import audit
 from caudal.hub.installation import Installation
 from caudal.model.changes import SourceRef
+from caudal.model.currencies import UNKNOWN
 from caudal.model.errors import ConflictError, NotFound
 from caudal.providers.file.provider import FileDrop, FileProvider, OpenedFile, look_through
 from caudal.store import ledger, spaces
@@ -53,8 +54,10 @@ async def import_file(
     it, adds nothing twice.
     """
     settings = installation.settings
-    chosen = await _chosen(installation, space, drop)
-    drop = msgspec.structs.replace(drop, account_id=chosen and chosen.account_id)
+    chosen, currency = await _chosen(installation, space, drop)
+    drop = msgspec.structs.replace(
+        drop, account_id=chosen and chosen.account_id, currency=drop.currency or currency
+    )
     opened = look_through(drop, settings.file_bounds)
     provider = FileProvider(settings.file_bounds, settings.page_transactions_max)
     async with installation.store.transaction(space.space_id) as tx:
@@ -109,17 +112,21 @@ async def _report(
     )
 
 
-async def _chosen(installation: Installation, space: Space, drop: FileDrop) -> Route | None:
-    """The account that --account names, by name or id; a new one, made with the first page, where the name is new."""
+async def _chosen(
+    installation: Installation, space: Space, drop: FileDrop
+) -> tuple[Route | None, str | None]:
+    """The account that --account names, by name or id, and its currency, which a file that tells none is taken to be in.
+    A new account, made with the first page, where the name is new: of no currency yet."""
     if drop.account is None:
-        return None
+        return None, None
     async with installation.store.transaction(space.space_id) as tx:
         account = await spaces.find_account(tx, space.space_id, drop.account)
     if account is not None:
-        return Route(account.account_id, account.name)
+        currency = account.currency if account.currency != UNKNOWN else None
+        return Route(account.account_id, account.name), currency
     if _is_id(drop.account):
         raise NotFound(f"no account {drop.account} in space {space.name}")
-    return Route(new_id(), drop.account)
+    return Route(new_id(), drop.account), None
 
 
 def _routes(opened: OpenedFile, chosen: Route | None) -> dict[SourceRef, Route]:

@@ -187,6 +187,24 @@ def took_place(vanished: Strand, new: Strand) -> Evidence | None:
     return Evidence((amount, *texts, vanished_then, (f"{apart} days apart", -3 * apart)))
 
 
+_CORRECTED_TIMES_MAX: Final = 2
+_CORRECTED: Final = 20
+
+
+def corrected(withdrawn: Strand, told: Strand) -> Evidence | None:
+    """Of one login linked anew: is `told` what the bank made of `withdrawn`, which it tells no more? The same day and the
+    same words; up to twice or half the amount."""
+    smaller, larger = sorted((abs(withdrawn.units), abs(told.units)))
+    if not _same_way(withdrawn, told) or larger > _CORRECTED_TIMES_MAX * smaller:
+        return None
+    if not withdrawn.gone or told.gone or withdrawn.pending or withdrawn.days[0] != told.days[0]:
+        return None
+    texts = _of_texts([withdrawn], [told])
+    if sum(weight for _, weight in texts) < _LIKE[0][1]:
+        return None
+    return Evidence((*texts, ("told no more since the login was linked anew", _CORRECTED)))
+
+
 def _same_way(one: Strand, other: Strand) -> bool:
     return one.currency == other.currency and (one.units > 0) == (other.units > 0)
 

@@ -20,6 +20,7 @@ from caudal.matching.evidence import (
     Source,
     Strand,
     across,
+    corrected,
     settles,
     took_place,
 )
@@ -131,7 +132,18 @@ class _Table:
 
         if self._parties:
             new = self.pair(self._parties, new, judge, "across_sources", units_apart=1)
+            new = self.pair(self._withdrawn(source), new, _judge_by(corrected), "corrected")
         self._parties += new
+
+    def _withdrawn(self, heir: Source) -> list[_Party]:
+        """What another login at the same bank told, and nobody tells any more."""
+        return [
+            party
+            for party in self._parties
+            if heir.family
+            and all(strand.gone for strand in party.strands)
+            and all(self._sources[key].family == heir.family for key in party.sources)
+        ]
 
     def pair(
         self, seated: list[_Party], new: list[_Party], judge: Judge, rule: str, units_apart: int | None = None

@@ -312,6 +312,35 @@ def test_what_came_since_a_login_was_linked_anew_is_new() -> None:
 # --- by hand -----------------------------------------------------------------------------------------------
 
 
+def anew(*strands: Strand) -> set[frozenset[str]]:
+    """Who sits together, where one login was linked twice."""
+    return together(conclude(strands, LOGIN_ANEW))
+
+
+def test_what_the_bank_corrected_while_nobody_looked_is_one_movement_and_its_statement_is_of_it() -> None:
+    told = (strand("old", gone=True), strand("new", ANEW, units=-550), strand("row", FILES))
+    assert anew(*told) == {frozenset({"old", "new", "row"})}
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        strand("new", ANEW, units=-950),
+        strand("new", ANEW, units=550),
+        strand("new", ANEW, units=-550, day=101),
+        strand("new", ANEW, units=-550, text="SHELL GARAGE"),
+        strand("new", FILES, units=-550),
+    ],
+    ids=["twice as much", "the other way", "another day", "another payee", "no login anew"],
+)
+def test_what_is_told_no_more_was_corrected_to_nothing_that_differs_in_more_than_the_amount(new: Strand) -> None:
+    assert anew(strand("old", gone=True), new) == {frozenset({"old"}), frozenset({"new"})}
+
+
+def test_what_is_told_on_was_not_corrected() -> None:
+    assert len(anew(strand("old"), strand("new", ANEW, units=-550))) == 2
+
+
 @pytest.mark.parametrize(("days", "movements"), [(-3, 1), (0, 1), (3, 1), (5, 2), (-5, 2)])
 def test_what_a_person_noted_is_found_at_the_bank_within_three_days(days: int, movements: int) -> None:
     assert len(groups(strand("d", DIARY, text="Tesco"), strand("b", day=100 + days))) == movements

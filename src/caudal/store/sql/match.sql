@@ -42,9 +42,21 @@ for update
 -- name: neighbourhood
 -- What this page told (and `seeds`, and what is pending by the word of connections that have ended), with all that may be
 -- of the same movements, and all that may be of those: each as its source tells it now. `ended`: its connection has,
--- while another tells of the account on. What stands alone is left out, unless it is a seed or was a conclusion.
-with recursive seed as (
+-- while another tells of the account on. What stands alone is left out, unless it is a seed or was a conclusion. Of what the
+-- successor of an ended connection tells no more: with all else of that day, for the bank may have corrected it.
+with recursive corrected as materialized (
+    select distinct same_day.transaction_id
+    from resolved
+    cross join lateral (
+        select t.transaction_id from caudal.transaction t
+        where t.account_id = resolved.account_id and t.space_id = %(space_id)s and t.booked_on = resolved.booked_on
+        limit 200
+    ) same_day
+    where resolved.rule = 'successor_tells_not' and resolved.account_id = any (%(accounts)s)
+), seed as (
     select transaction_id from resolved where account_id = any (%(accounts)s)
+    union
+    select transaction_id from corrected
     union
     select unnest(%(seeds)s::uuid[])
     union
@@ -75,6 +87,8 @@ with recursive seed as (
         select one as transaction_id from near
         union
         select other from near
+        union
+        select transaction_id from corrected
         union
         select unnest(%(seeds)s::uuid[])
         union

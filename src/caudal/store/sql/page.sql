@@ -669,35 +669,62 @@ with told as (
     update caudal.source_account e set compared_from = ended.first_on
     from ended
     where e.space_id = %(space_id)s and e.source_account_id = ended.source_account_id
+), movements as materialized (
+    select ended.source_account_id, ended.account_id, ended.successor, t.transaction_id, t.follows,
+        coalesce(t.into_id, t.transaction_id) as stands
+    from ended
+    cross join lateral (
+        select * from caudal.transaction each
+        where each.space_id = %(space_id)s and each.account_id = ended.account_id
+            and each.booked_on >= ended.first_on and each.booked_on < ended.compared_from
+            and (each.gone_at is null or each.concluded)
+        offset 0
+    ) t
+), alone as materialized (
+    select m.*
+    from movements m
+    cross join lateral (
+        select o.source_account_id, o.gone from caudal.observation o
+        where o.space_id = %(space_id)s and o.observation_id = m.follows
+        offset 0
+    ) head
+    where head.source_account_id = m.source_account_id and not head.gone and not exists (
+        select from (
+            select each.follows from caudal.transaction each
+            where each.space_id = %(space_id)s and each.transaction_id = m.stands
+            union all
+            select each.follows from caudal.transaction each
+            where each.space_id = %(space_id)s and each.into_id = m.stands
+            offset 0
+        ) beside
+        cross join lateral (
+            select o.source_account_id from caudal.observation o
+            where o.space_id = %(space_id)s and o.observation_id = beside.follows
+            offset 0
+        ) told_by
+        where told_by.source_account_id = m.successor)
 )
 insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
     claims, step, final, gone, replaces, raw, rule)
-select row_number() over (), ended.source_account_id, ended.account_id, uuidv7(), uuidv7(), live.provider_id, '',
+select row_number() over (), alone.source_account_id, alone.account_id, uuidv7(), uuidv7(), live.provider_id, '',
     false, 0, true, true, '', '', 'successor_tells_not'
-from ended
-join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = ended.account_id
-    and (t.gone_at is null or t.concluded) and t.booked_on >= ended.first_on and t.booked_on < ended.compared_from
-join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows and not head.gone
-    and head.source_account_id = ended.source_account_id
+from alone
 cross join lateral (
     select distinct on (o.provider_id) o.provider_id, o.gone
-    from caudal.observation_link l
-    join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
-    where l.space_id = t.space_id and l.transaction_id = t.transaction_id
-        and o.source_account_id = ended.source_account_id
+    from (
+        select l.observation_id from caudal.observation_link l
+        where l.space_id = %(space_id)s and l.transaction_id = alone.transaction_id
+        offset 0
+    ) link
+    cross join lateral (
+        select * from caudal.observation each
+        where each.space_id = %(space_id)s and each.observation_id = link.observation_id
+        offset 0
+    ) o
+    where o.source_account_id = alone.source_account_id
     order by o.provider_id, o.version desc
-    offset 0
 ) live
-where not live.gone and not exists (
-    select from (
-        select each.follows from caudal.transaction each
-        where each.space_id = t.space_id and each.transaction_id = t.into_id
-        union all
-        select each.follows from caudal.transaction each
-        where each.space_id = t.space_id and each.into_id = coalesce(t.into_id, t.transaction_id)
-    ) beside
-    join caudal.observation o on o.space_id = t.space_id and o.observation_id = beside.follows
-    where o.source_account_id = ended.successor)
+where not live.gone
 returning account_id
 
 -- name: mark_proof_due
