@@ -251,6 +251,7 @@ async def _prepare(connection: psycopg.AsyncConnection) -> None:
         await tx.run("incoming_table")
         await tx.run("resolved_table")
         await tx.run("happened_table")
+        await tx.run("happened_index")
 
 
 def _array(spaces: Sequence[UUID]) -> str:

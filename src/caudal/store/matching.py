@@ -21,8 +21,8 @@ _UNITS: Final = msgspec.json.encode(
 class Told(Said, frozen=True, kw_only=True):
     """A transaction as the source that founded it tells it now.
 
-    `days`, `texts`, `amounts` (as booked): all it was ever told of, under and with. `ended`: by a connection that has,
-    while another tells on. `first_told`, `last_told`: microseconds since 1970.
+    `days`, `texts`, `amounts` (as booked): all it was ever told of, under and with, some more than once. `ended`: by a
+    connection that has, while another tells on. `first_told`, `last_told`: microseconds since 1970.
     """
 
     transaction_id: UUID
@@ -69,6 +69,11 @@ async def needed(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> l
     return [row.account_id for row in rows]
 
 
+async def steer(tx: Transaction) -> None:
+    """Until this transaction ends: look up, don't scan. Where a page is written it is so already."""
+    await tx.run("steer_planner")
+
+
 async def lock(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> None:
     """Be alone with these accounts until the transaction ends."""
     await tx.run("lock_accounts", space_id=space_id, accounts=sorted(accounts))
@@ -77,7 +82,8 @@ async def lock(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> Non
 async def neighbourhood(
     tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID], most: int
 ) -> list[Told]:
-    """What this page told of `accounts`, and `seeds`, with all that may be of the same movements; at most so many."""
+    """What this page told of `accounts`, and `seeds`, with all that may be of the same movements; at most so many.
+    Look-ups must have been steered to indexes."""
     return await tx.all(
         "neighbourhood",
         Told,

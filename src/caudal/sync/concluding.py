@@ -38,6 +38,7 @@ async def conclude_anew(
     tx: Transaction, space_id: UUID, accounts: Sequence[UUID], seeds: Sequence[UUID]
 ) -> Concluded:
     """Conclude these transactions of `accounts` anew, with all that hangs together with them."""
+    await matching.steer(tx)
     await matching.lock(tx, space_id, accounts)
     return await _conclude(tx, space_id, [], seeds)
 
@@ -45,6 +46,7 @@ async def conclude_anew(
 async def standing(tx: Transaction, space_id: UUID, transaction_id: UUID) -> Standing | None:
     """What a movement says and who gave what of it; None where one source alone tells of it and nobody spoke of it."""
     ids = [strand.transaction_id for strand in await matching.strands_of(tx, space_id, transaction_id)]
+    await matching.steer(tx)
     told = await matching.neighbourhood(tx, space_id, [], ids, _MOST)
     members = [telling(each) for each in told if each.transaction_id in ids]
     said = [
@@ -249,7 +251,7 @@ def _strand(told: Told) -> Strand:
         units=in_units(told.amount, told.currency),
         once=tuple(sorted({in_units(amount, told.currency) for amount in told.amounts or ()})),
         currency=told.currency,
-        days=(first.toordinal(), *(day.toordinal() for day in sorted(told.days) if day != first)),
+        days=(first.toordinal(), *(day.toordinal() for day in sorted(set(told.days)) if day != first)),
         texts=tuple(sorted(set(told.texts or ()))),
         reference=told.reference,
         pending=told.status == "pending",

@@ -41,9 +41,10 @@ for update
 
 -- name: neighbourhood
 -- What this page told (and `seeds`, and what is pending by the word of connections that have ended), with all that may be
--- of the same movements, and all that may be of those: each as its source tells it now. `ended`: its connection has,
--- while another tells of the account on. What stands alone is left out, unless it is a seed or was a conclusion. Of what the
--- successor of an ended connection tells no more: with all else of that day, for the bank may have corrected it.
+-- of the same movements, and all that may be of those: each as its source tells it now, looked around from once. `ended`:
+-- its connection has, while another tells of the account on. What stands alone is left out, unless it is a seed or was a
+-- conclusion. Of what the successor of an ended connection tells no more: with all else of that day, for the bank may have
+-- corrected it.
 with recursive corrected as materialized (
     select distinct same_day.transaction_id
     from resolved
@@ -82,7 +83,7 @@ with recursive corrected as materialized (
     from seed
     cross join lateral caudal.neighbours(%(space_id)s, seed.transaction_id, %(units)s) n (other)
 ), reach as (
-    select transaction_id
+    select transaction_id, transaction_id in (select transaction_id from seed) as looked
     from (
         select one as transaction_id from near
         union
@@ -102,9 +103,10 @@ with recursive corrected as materialized (
         where t.status = 'pending'
     ) known
     union
-    select n.other
+    select n.other, n.other in (select transaction_id from seed)
     from reach
     cross join lateral caudal.neighbours(%(space_id)s, reach.transaction_id, %(units)s) n (other)
+    where not reach.looked
 ), reached as materialized (
     select transaction_id from reach limit %(most)s
 )
@@ -138,12 +140,12 @@ cross join lateral (
     offset 0
 ) c
 cross join lateral (
-    select array_agg(distinct each.booked_on) || array_agg(distinct each.authorized_on)
+    select array_agg(each.booked_on) || array_agg(each.authorized_on)
             filter (where each.authorized_on is not null) as days,
-        array_agg(distinct each.description) filter (where each.description <> '')
-            || array_agg(distinct each.counterparty) filter (where each.counterparty <> '') as texts,
+        array_agg(each.description) filter (where each.description <> '')
+            || array_agg(each.counterparty) filter (where each.counterparty <> '') as texts,
         min(each.booked_on) filter (where each.status = 'pending') as pending_on,
-        array_agg(distinct each.amount) filter (where each.status = 'booked') as amounts,
+        array_agg(each.amount) filter (where each.status = 'booked') as amounts,
         (1000000 * extract(epoch from min(each.seen_at)))::bigint as first_told
     from (
         select l.observation_id from caudal.observation_link l
@@ -160,10 +162,27 @@ order by t.transaction_id
 
 -- name: decisions_on
 -- What a person said of these transactions and stands, in the order it was said.
+with asked as (
+    select unnest(%(transactions)s::uuid[]) as transaction_id
+), said as (
+    select d.*
+    from asked
+    cross join lateral (
+        select * from caudal.decision each
+        where each.transaction_id = asked.transaction_id and each.space_id = %(space_id)s and each.undone_at is null
+        offset 0
+    ) d
+    union
+    select d.*
+    from asked
+    cross join lateral (
+        select * from caudal.decision each
+        where each.other_id = asked.transaction_id and each.space_id = %(space_id)s and each.undone_at is null
+        offset 0
+    ) d
+)
 select decision_id, kind, transaction_id, other_id, data::text as data
-from caudal.decision
-where space_id = %(space_id)s and undone_at is null
-    and (transaction_id = any (%(transactions)s) or other_id = any (%(transactions)s))
+from said
 order by made_at, decision_id
 
 -- name: conclude_transactions
@@ -198,17 +217,19 @@ with told as (
         old.currency as old_currency, coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount,
         old.status as old_status, new.gone_at is null as visible,
         new.currency, coalesce(new.entered_on, new.booked_on) as day, new.amount, new.status
-), forgotten as (
-    delete from happened h
-    using written
-    where h.transaction_id = written.transaction_id and h.data is null
-    returning h.transaction_id, h.kind
 ), compared as (
-    select written.*, forgotten.kind as noted_as,
-        coalesce(forgotten.kind <> 'transactions.created', written.old_visible) as was_visible,
-        forgotten.kind = 'transactions.settled' as settled
+    select written.*, before.kind as noted_as, before.at as noted_at,
+        coalesce(before.kind <> 'transactions.created', written.old_visible) as was_visible,
+        before.kind = 'transactions.settled' as settled
     from written
-    left join forgotten on forgotten.transaction_id = written.transaction_id
+    left join lateral (
+        select h.kind, h.ctid as at from happened h
+        where h.transaction_id = written.transaction_id and h.data is null
+        offset 0
+    ) before on true
+), forgotten as (
+    delete from happened
+    where ctid = any (array (select noted_at from compared where noted_at is not null))
 ), noted as (
     insert into happened (kind, account_id, transaction_id)
     select case

@@ -48,13 +48,17 @@ create temporary table if not exists happened (
     data jsonb
 ) on commit delete rows
 
+-- name: happened_index
+-- What is concluded of a transaction finds what was noted of it: searched through, a page would cost its square.
+create index if not exists happened_index on happened (transaction_id)
+
 -- name: steer_planner
 -- Until this transaction ends: compare a page with the ledger through indexes, row by row, in index order. Without
 -- statistics (a fresh database) the planner would else scan what it should look up, and cost would grow with the
 -- ledger; a page is small beside it, so the look-up is right at every size.
 select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-    set_config('enable_material', 'off', true)
+    set_config('enable_material', 'off', true), set_config('enable_seqscan', 'off', true)
 
 -- name: lock_connection
 -- One writer per connection: a second one waits here. The state is read in the transaction that writes.
