@@ -76,7 +76,9 @@ def statement(view: AccountView, start: date, end: date) -> Statement:
         if start <= each.on <= end
     ]
     account = Account(terms.number, terms.currency, KINDS[terms.kind], name=terms.product)
-    return Statement(account, terms.opening + before, sorted(told, key=lambda each: each.booked_on), start, end)
+    return Statement(
+        account, terms.opening + before, sorted(told, key=lambda each: each.booked_on), start, end
+    )
 
 
 def us_csv(out: BinaryIO, told: Statement) -> None:
@@ -101,7 +103,9 @@ class Telling:
 
     async def link_anew(self, meanwhile: Iterable[Callable[[], object]]) -> None:
         """The connection ends; time goes by, and things happen that nobody is told of; the same person logs in again."""
-        [old] = [each for each in await self.hub.linked() if self.hub.logins[each.connection_id] == self._login]
+        [old] = [
+            each for each in await self.hub.linked() if self.hub.logins[each.connection_id] == self._login
+        ]
         await self.hub.unlink(old)
         for deed in meanwhile:
             self.hub.sandbox.run(deed)
@@ -114,12 +118,17 @@ class Telling:
         """What a bank does while nobody looks: settles dearer, lets go, corrects, dates back."""
         world, chance = self.hub.sandbox.world, self._chance
         for account in self._accounts:
-            held = [world.authorise(account, -chance.randrange(5_00, 90_00), "DINER OF MINE").id for _ in "ab"]
+            held = [
+                world.authorise(account, -chance.randrange(5_00, 90_00), "DINER OF MINE").id for _ in "ab"
+            ]
             yield lambda held=held: world.settle(held[0], minor=-chance.randrange(5_00, 90_00))
             yield lambda held=held: world.release(held[1])
             yield lambda account=account: self._correct(account)
             yield lambda account=account: world.book(
-                account, -chance.randrange(1_00, 9_00), "PARKING OF MINE", on=world.now.date() - timedelta(days=3)
+                account,
+                -chance.randrange(1_00, 9_00),
+                "PARKING OF MINE",
+                on=world.now.date() - timedelta(days=3),
             )
 
     def _correct(self, account: AccountId) -> None:

@@ -333,7 +333,9 @@ def test_what_the_bank_corrected_while_nobody_looked_is_one_movement_and_its_sta
     ],
     ids=["twice as much", "the other way", "another day", "another payee", "no login anew"],
 )
-def test_what_is_told_no_more_was_corrected_to_nothing_that_differs_in_more_than_the_amount(new: Strand) -> None:
+def test_what_is_told_no_more_was_corrected_to_nothing_that_differs_in_more_than_the_amount(
+    new: Strand,
+) -> None:
     assert anew(strand("old", gone=True), new) == {frozenset({"old"}), frozenset({"new"})}
 
 

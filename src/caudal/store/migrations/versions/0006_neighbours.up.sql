@@ -22,7 +22,8 @@ begin atomic
         offset 0
     ) link
     cross join lateral (
-        select each.source_account_id, each.amount, each.amount_key, each.currency, each.booked_on, each.status, each.gone
+        select each.source_account_id, each.amount, each.amount_key, each.currency, each.booked_on, each.authorized_on,
+            each.status, each.gone
         from caudal.observation each
         where each.space_id = of_space and each.observation_id = link.observation_id
         offset 0
