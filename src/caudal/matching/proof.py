@@ -8,7 +8,7 @@ last balance that agreed. Nothing is ever adjusted.
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Final
@@ -36,6 +36,8 @@ class Anchor(msgspec.Struct, frozen=True):
     `held_before` and `held_since`: what the ledger held as booked before day `on`, and on it and later, when the
     snapshot was told together with its movements: that is what it counts. Of the days before, the ledger as it is now
     may know more (older history that came later), or the bank may have corrected what it told then: either is right.
+
+    `source`, `told_at`: who told it, and when the run began that did. They decide nothing.
     """
 
     on: date
@@ -43,6 +45,8 @@ class Anchor(msgspec.Struct, frozen=True):
     firm: bool = True
     held_before: Decimal | None = None
     held_since: Decimal | None = None
+    source: str = ""
+    told_at: datetime | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -63,14 +67,34 @@ class Proof(msgspec.Struct, frozen=True):
 NO_EVIDENCE: Final = Proof(Verdict.NONE)
 
 
-class _Day(msgspec.Struct, frozen=True):
-    on: date
-    remainders: frozenset[Decimal]
-    """Told balance less ledger, for each balance told for this day (several where statements split the day) and each
-    moment it may have been told of."""
-    firm: bool
+class Balance(msgspec.Struct, frozen=True):
+    """A told balance beside the ledger.
+
+    `likely`: told less what the ledger holds, if it was told of the moment it names itself; what a disagreement is
+    measured by. `moments`: the same for the other moments of its day that a snapshot may have been told of.
+    """
+
+    told: Anchor
     likely: tuple[Decimal, ...]
-    """The remainders if each was told of the moment it names itself: what a disagreement is measured by."""
+    moments: tuple[Decimal, ...] = ()
+
+    @property
+    def remainders(self) -> tuple[Decimal, ...]:
+        """All that may be left of it: it agrees with a ledger whose remainder is among them."""
+        return (*self.likely, *self.moments)
+
+
+class Day(msgspec.Struct, frozen=True):
+    """A day that balances were told for: several where statements split it, or several sources told."""
+
+    on: date
+    balances: tuple[Balance, ...]
+    """Those that count: beside a firm one no snapshot does."""
+    besides: tuple[Balance, ...]
+    """The others."""
+    remainders: frozenset[Decimal]
+    likely: tuple[Decimal, ...]
+    firm: bool
 
 
 def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Proof:
@@ -78,12 +102,12 @@ def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Pr
 
     `sums`: (day, signed sum of the ledger's booked transactions on it), in ascending order of days.
     """
-    days = _remainders(anchors, sums)
+    days = days_of(anchors, sums)
     if len(days) < 2:
         return NO_EVIDENCE
-    base = _base(days)
+    base = base_of(days)
     agreed = days[0].on
-    doubt: _Day | None = None
+    doubt: Day | None = None
     for day in days:
         if base not in day.remainders:
             if doubt is None or not doubt.firm:
@@ -100,8 +124,9 @@ def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Pr
     )
 
 
-def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> list[_Day]:
-    days: list[_Day] = []
+def days_of(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> list[Day]:
+    """The days that balances were told for, in their order, each beside what the ledger holds up to its end."""
+    days: list[Day] = []
     held = Decimal(0)
     place = 0
     for on, told in groupby(sorted(anchors, key=lambda anchor: anchor.on), key=lambda anchor: anchor.on):
@@ -110,14 +135,28 @@ def _remainders(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]])
             before = held if sums[place][0] == on else EXACT.add(held, sums[place][1])
             held = EXACT.add(held, sums[place][1])
             place += 1
-        balances = list(told)
-        firm = [balance for balance in balances if balance.firm]
-        likely = tuple(
-            remainder for balance in firm or balances for remainder in _remainders_of(balance, before, held)
-        )
-        moments = () if firm else tuple(_moments(balances, before, held))
-        days.append(_Day(on, frozenset((*likely, *moments)), firm=bool(firm), likely=likely))
+        days.append(_day(on, list(told), before, held))
     return days
+
+
+def _day(on: date, told: Sequence[Anchor], before: Decimal, held: Decimal) -> Day:
+    balances = [_balance(anchor, before, held) for anchor in told]
+    firm = [balance for balance in balances if balance.told.firm]
+    counting = firm or balances
+    return Day(
+        on,
+        tuple(counting),
+        tuple(balance for balance in balances if not balance.told.firm) if firm else (),
+        frozenset(remainder for balance in counting for remainder in balance.remainders),
+        tuple(remainder for balance in counting for remainder in balance.likely),
+        firm=bool(firm),
+    )
+
+
+def _balance(told: Anchor, before: Decimal, held: Decimal) -> Balance:
+    """A snapshot may have been taken before the day's bookings, or after them."""
+    moments = () if told.firm else (EXACT.subtract(told.amount, before), EXACT.subtract(told.amount, held))
+    return Balance(told, tuple(_remainders_of(told, before, held)), moments)
 
 
 def _remainders_of(told: Anchor, before: Decimal, held: Decimal) -> Iterator[Decimal]:
@@ -131,14 +170,7 @@ def _remainders_of(told: Anchor, before: Decimal, held: Decimal) -> Iterator[Dec
         yield EXACT.subtract(told.amount, EXACT.add(told.held_before, told.held_since))
 
 
-def _moments(snapshots: Iterable[Anchor], before: Decimal, held: Decimal) -> Iterator[Decimal]:
-    """The remainders if the snapshots were taken before the day's bookings, or after them."""
-    for snapshot in snapshots:
-        yield EXACT.subtract(snapshot.amount, before)
-        yield EXACT.subtract(snapshot.amount, held)
-
-
-def _base(days: Sequence[_Day]) -> Decimal:
+def base_of(days: Sequence[Day]) -> Decimal:
     """The first day's remainder. Where that day has several: the one that most later days agree with; of equals a
     likely one; of those the one that leaves least unexplained in the end."""
     first, last = days[0], days[-1]
