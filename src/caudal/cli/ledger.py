@@ -1,4 +1,4 @@
-"""`caudal accounts`, `transactions`, `proof`, `why`, `quarantine`, `spaces`: reading the ledger."""
+"""`caudal accounts`, `transactions`, `why`, `quarantine`, `spaces`: reading the ledger."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -96,22 +96,6 @@ def show_transactions(found: list[TransactionRow]) -> None:
             show.text(what) + pending,
             show.coloured(row.amount, row.currency),
         )
-    show.console.print(rows)
-
-
-@click.command()
-@space_option
-@as_json_option
-def proof(space: str | None, *, as_json: bool) -> None:
-    """Show what the banks' own balances say of the ledger, account by account."""
-    found = with_space(space, ledger.proofs)
-    if as_json:
-        click.echo(show.as_json(found))
-        return
-    rows = show.table("account", "currency", "proof")
-    for row in found:
-        told = show.verdict(row.verdict, row.proven_to, row.off_by, row.off_since, row.currency)
-        rows.add_row(show.text(row.account), row.currency, told)
     show.console.print(rows)
 
 

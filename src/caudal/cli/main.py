@@ -34,7 +34,7 @@ _COMMANDS: Final = {
     "unlink": ("caudal.cli.connections", "unlink"),
     "accounts": ("caudal.cli.ledger", "accounts"),
     "transactions": ("caudal.cli.ledger", "transactions"),
-    "proof": ("caudal.cli.ledger", "proof"),
+    "proof": ("caudal.cli.proof", "proof"),
     "why": ("caudal.cli.ledger", "why"),
     "quarantine": ("caudal.cli.ledger", "quarantine"),
     "review": ("caudal.cli.decisions", "review"),

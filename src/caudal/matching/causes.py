@@ -273,7 +273,7 @@ def _not_covered(case: Case) -> Iterator[Cause]:
     yield Cause(
         Kind.NOT_COVERED,
         60,
-        f"no source told all of {days}{more}: a statement of these days, or a sync",
+        f"no source told all of {days}{more}: import a statement that does, or sync",
         start=gaps[0][0],
         end=gaps[-1][1],
         settle=("caudal import", "caudal sync --all"),

@@ -1,0 +1,353 @@
+"""The proof at length: where the ledger leaves the bank's balances, by what likely cause, and that what is said to settle
+it does."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+import pytest
+from tests.support.books import REF, pull_of, seen
+from tests.support.command import Command
+from tests.support.imports import take, window, written
+from tests.support.statements import Account, Movement, Statement
+
+from caudal.hub import decisions, events, installation, keys, ledger, proofs, spaces
+from caudal.hub.installation import Installation
+from caudal.hub.proofs import AccountProof
+from caudal.matching.causes import Cause, Kind
+from caudal.model.changes import (
+    AccountKind,
+    AccountSeen,
+    BalanceKind,
+    BalanceSeen,
+    Change,
+    Cursor,
+    Page,
+    SourceRef,
+    Status,
+    TransactionGone,
+    Unreadable,
+    Window,
+)
+from caudal.model.money import Money
+from caudal.settings import Settings
+from caudal.store import spaces as store_spaces
+from caudal.store.spaces import Space
+from caudal.sync import engine
+
+Result = TypeVar("Result")
+Act = Callable[["Desk"], Awaitable[Result]]
+IBAN = "DE02120300000000202051"
+FIRST = date(2026, 3, 1)
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(number)
+
+
+def balance(amount: str, on: int, ref: SourceRef = REF) -> BalanceSeen:
+    return BalanceSeen(ref, BalanceKind.BOOKED, Money(Decimal(amount), "EUR"), day(on))
+
+
+class Desk(msgspec.Struct):
+    """A space that banks tell things to by hand."""
+
+    hub: Installation
+    space: Space
+
+    async def tell(
+        self,
+        *changes: Change,
+        bank: str = "bank",
+        windows: Sequence[Window] = (),
+        unreadable: Sequence[Unreadable] = (),
+        ref: SourceRef = REF,
+        iban: str = IBAN,
+    ) -> None:
+        """One run of the connection of that name, a file's for its manner."""
+        async with self.hub.store.transaction(self.space.space_id) as tx:
+            connection = await store_spaces.connection(tx, self.space.space_id, "file", bank)
+        account = AccountSeen(ref, AccountKind.CHECKING, "EUR", f"Giro {iban[-4:]}", iban=iban)
+        page = Page([account, *changes], Cursor(""), False, windows, unreadable)
+        job = engine.Job(self.space.space_id, connection.connection_id, subject=f"{bank}'s file")
+        await engine.run(self.hub.store, job, pull_of(page))
+
+    async def proofs(self, account: str | None = None, limit: int = 50) -> list[AccountProof]:
+        found = await proofs.proofs(self.hub, self.space, None, limit)
+        if account is None:
+            return found
+        [chosen] = [one.row.account_id for one in found if one.row.account == account]
+        return await proofs.proofs(self.hub, self.space, chosen, limit)
+
+    async def causes(self) -> tuple[Cause, ...]:
+        """Of the one account that is off, by one step."""
+        [one] = await self.proofs()
+        [explained] = one.steps
+        return explained.causes
+
+    async def verdict(self) -> str:
+        [one] = await self.proofs()
+        return one.row.verdict
+
+    async def told(self) -> list[tuple[str, Decimal | None]]:
+        """The events of proofs: kind, and by how much it is off."""
+        there = await events.after(self.hub, self.space, 0, 500)
+        return [
+            (event.kind, msgspec.convert(json.loads(event.data)["off_by"], Decimal | None))
+            for event in there
+            if event.kind.startswith("proof.")
+        ]
+
+
+@pytest.fixture
+def desk(conninfo: str, tmp_path: Path) -> Callable[..., None]:
+    """Runs something on a desk of its own."""
+    there = Settings(home=str(tmp_path), database_url=conninfo)
+    keys.init(there)
+
+    def run(act: Act[None], observe: Callable[[str], None] = lambda _: None) -> None:
+        async def work() -> None:
+            async with installation.opened(there, observe) as hub:
+                await act(Desk(hub, await spaces.chosen(hub.store, "home", make=True)))
+
+        asyncio.run(work())
+
+    return run
+
+
+Run = Callable[..., None]
+
+
+async def ids(here: Desk) -> list[str]:
+    """The ids of all transactions."""
+    rows = await ledger.transactions(here.hub, here.space, ledger.Filter())
+    return sorted(str(row.transaction_id) for row in rows)
+
+
+def test_what_is_pending_and_in_the_bank_s_balance_is_named(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        hold = seen("hold", "-20.00", day(3), text="hotel", status=Status.PENDING)
+        await here.tell(balance("100", 0), hold, seen("a", "-4.00", day(2)), balance("76", 5))
+        [cause, *_] = await here.causes()
+        assert cause.kind is Kind.PENDING
+        assert [(each.text, each.amount) for each in cause.movements] == [("hotel", Decimal("-20.00"))]
+
+    desk(act)
+
+
+def test_what_stands_twice_is_named_and_merging_it_settles_it(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(
+            balance("100", 0), seen("a", "-7.00", day(2)), seen("b", "-7.00", day(2)), balance("93", 5)
+        )
+        [cause, *_] = await here.causes()
+        assert cause.kind is Kind.DOUBLED
+        [command] = cause.settle
+        await decisions.merge(here.hub, here.space, *command.split()[2:])
+        assert await here.verdict() == "proven"
+        assert await here.told() == [("proof.broken", Decimal("7.00")), ("proof.mended", None)]
+
+    desk(act)
+
+
+def test_two_of_two_sources_that_were_taken_for_one_are_named_and_splitting_them_settles_it(
+    desk: Run,
+) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(
+            balance("100", 0), seen("a", "-3.50", day(2), text="Harbour Coffee"), balance("93", 5)
+        )
+        await here.tell(seen("x", "-3.50", day(3), text="HARBOUR COFFEE CO"), bank="other")
+        [cause, *_] = await here.causes()
+        assert cause.kind is Kind.MERGED
+        [command] = cause.settle
+        await decisions.split_apart(here.hub, here.space, *command.split()[2:])
+        assert await here.verdict() == "proven"
+
+    desk(act)
+
+
+def test_what_a_person_deleted_is_named_and_taking_it_back_settles_it(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(balance("100", 0), seen("a", "-7.00", day(2), text="shoes"), balance("93", 5))
+        assert await here.verdict() == "proven"
+        [row] = await ids(here)
+        await decisions.delete(here.hub, here.space, row)
+        [cause, *_] = await here.causes()
+        assert (cause.kind, cause.movements[0].text) == (Kind.DECIDED, "shoes")
+        [command] = cause.settle
+        await decisions.undo(here.hub, here.space, msgspec.convert(command.split()[2], type=UUID))
+        assert await here.verdict() == "proven"
+        assert await here.told() == [("proof.broken", Decimal("-7.00")), ("proof.mended", None)]
+
+    desk(act)
+
+
+@pytest.mark.parametrize(
+    "word", [{"amount": "-5.00"}, {"booked_on": "2026-03-09"}, {"amount": "-9.00", "description": "boots"}]
+)
+def test_what_a_person_set_otherwise_is_named_and_taking_it_back_settles_it(
+    desk: Run, word: dict[str, str]
+) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(balance("100", 0), seen("a", "-7.00", day(2)), balance("93", 5), balance("93", 10))
+        [row] = await ids(here)
+        made = await decisions.edit(here.hub, here.space, row, word)
+        [one] = await here.proofs()
+        assert one.steps[0].causes[0].kind is Kind.DECIDED
+        assert one.steps[0].causes[0].settle == (f"caudal undo {made}",)
+        await decisions.undo(here.hub, here.space, made)
+        assert await here.verdict() == "proven"
+
+    desk(act)
+
+
+def test_a_person_s_word_that_two_are_one_is_named(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(
+            balance("100", 0), seen("a", "-7.00", day(2)), seen("b", "-7.00", day(2)), balance("86", 5)
+        )
+        made = await decisions.merge(here.hub, here.space, *await ids(here))
+        [cause, *_] = await here.causes()
+        assert (cause.kind, cause.settle) == (Kind.DECIDED, (f"caudal undo {made}",))
+        await decisions.undo(here.hub, here.space, made)
+        assert await here.verdict() == "proven"
+
+    desk(act)
+
+
+def test_a_person_s_word_that_one_is_two_is_named(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(balance("100", 0), seen("a", "-7.00", day(2)), balance("93", 5))
+        await here.tell(seen("x", "-7.00", day(2)), bank="other")
+        assert await here.verdict() == "proven"
+        [apart] = await decisions.split_apart(here.hub, here.space, *await ids(here))
+        [cause, *_] = await here.causes()
+        assert (cause.kind, cause.settle) == (Kind.DECIDED, (f"caudal undo {apart}",))
+
+    desk(act)
+
+
+def test_what_its_source_took_back_is_named_and_so_is_a_turned_sign(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(balance("100", 0), seen("a", "-7.00", day(2)), balance("93", 5))
+        await here.tell(TransactionGone(REF, "a"))
+        [cause, *_] = await here.causes()
+        assert cause.kind is Kind.GONE
+        await here.tell(seen("b", "7.00", day(3)))
+        [cause, *_] = await here.causes()
+        assert cause.kind is Kind.SIGN
+        assert await here.told() == [("proof.broken", Decimal("-7.00")), ("proof.broken", Decimal("-14.00"))]
+
+    desk(act)
+
+
+def test_what_the_bank_counts_on_another_day_is_one_cause_and_the_step_back_says_so(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(balance("100", 0), balance("93", 4), seen("a", "-7.00", day(6)), balance("93", 8))
+        [one] = await here.proofs()
+        first, back = one.steps
+        assert first.causes[0].kind is Kind.ANOTHER_DAY
+        assert (first.undone_on, back.undoes, back.causes) == (day(8), day(4), ())
+
+    desk(act)
+
+
+def test_what_could_not_be_read_is_named_by_its_place(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        broken = Unreadable("line 7", "no date", "99999999;-12,50;SHOES", REF)
+        await here.tell(bank="older", unreadable=[broken])
+        await here.tell(balance("100", 0))
+        await here.tell(balance("87.50", 5), unreadable=[msgspec.structs.replace(broken, where="line 9")])
+        [cause, *_] = await here.causes()
+        assert (cause.kind, cause.weight) == (Kind.UNREAD, 75)
+        assert "bank's file, line 9: no date" in cause.says
+        assert "line 7" not in cause.says
+
+    desk(act)
+
+
+def test_days_that_no_file_covers_are_named_through_real_statements(
+    desk: Run, settings: Settings, tmp_path: Path
+) -> None:
+    movements = [
+        Movement(f"A{n}", day(n), Decimal(f"-{n}.10"), f"SHOP {n}") for n in (1, 4, 8, 12, 18, 22, 25)
+    ]
+    history = Statement(Account("1234567890", "EUR"), Decimal(500), movements, day(0), day(27))
+    parts = [window(history, day(0), day(9)), window(history, day(20), day(27))]
+    for name, part in zip("ab", parts, strict=True):
+        take(settings, written(tmp_path / f"{name}.ofx", "ofx2", part))
+    caudal = Command(settings, tmp_path)
+    [told] = caudal.told("proof")
+    assert (told["verdict"], Decimal(told["off_by"])) == ("off", Decimal("-30.20"))
+    assert told["begins"]["before"]["source"] == "file “a.ofx”"
+    [step] = told["steps"]
+    assert (step["causes"][0]["kind"], step["causes"][0]["start"], step["causes"][0]["end"]) == (
+        "not_covered", str(day(10)), str(day(19))
+    )  # fmt: skip
+    shown = caudal("proof").out
+    for part in ("off by -30.20 EUR", f"{day(10)} to {day(19)}", "a.ofx", "b.ofx", "caudal import"):
+        assert part in shown
+    middle = replace(window(history, day(10), day(19)), account=history.account)
+    take(settings, written(tmp_path / "c.ofx", "ofx2", middle))
+    [told] = caudal.told("proof")
+    assert (told["verdict"], told["steps"], told["begins"]) == ("proven", [], None)
+
+
+def test_one_account_is_shown_with_the_course_of_its_balances(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(*(balance(str(100 - n), n) for n in range(6)), seen("a", "-1", day(1)))
+        [one] = await here.proofs("Giro 2051", limit=4)
+        assert [(reading.on, reading.difference) for reading in one.readings] == [
+            (day(2), -1), (day(3), -2), (day(4), -3), (day(5), -4)
+        ]  # fmt: skip
+        assert one.readings_before == 2
+        assert [each.step.by for each in one.steps] == [-1] * 4
+        assert {each.causes for each in one.steps[1:]} == {()}
+        assert one.begins is not None
+        assert (one.begins.after, one.begins.on) == (day(1), day(2))
+
+    desk(act)
+
+
+def test_who_is_proven_or_has_no_evidence_has_nothing_to_explain(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(seen("a", "-1", day(1)))
+        [one] = await here.proofs()
+        assert (one.row.verdict, one.steps, one.begins, one.explained) == ("none", (), None, True)
+        await here.tell(balance("100", 0), balance("99", 1))
+        [one] = await here.proofs("Giro 2051")
+        assert (one.row.verdict, one.steps, len(one.readings)) == ("proven", (), 2)
+
+    desk(act)
+
+
+def test_explaining_costs_the_same_number_of_statements_whatever_is_off(desk: Run) -> None:
+    names: list[str] = []
+
+    async def act(here: Desk) -> None:
+        counts = []
+        for accounts in (1, 5):
+            for number in range(accounts):
+                told = [balance(str(100 - n), n, SourceRef(f"r{number}")) for n in range(20)]
+                pending = [
+                    seen(f"p{n}", "-1", day(n), status=Status.PENDING, ref=SourceRef(f"r{number}"))
+                    for n in range(20)
+                ]
+                await here.tell(
+                    *told, *pending, iban=f"DE021203000000002020{number:02}", ref=SourceRef(f"r{number}")
+                )
+            names.clear()
+            found = await here.proofs()
+            assert [len(one.steps) for one in found] == [19] * accounts
+            counts.append(len(names))
+        assert counts[0] == counts[1]
+
+    desk(act, names.append)
