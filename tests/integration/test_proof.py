@@ -86,6 +86,14 @@ class Desk(msgspec.Struct):
         [chosen] = [one.row.account_id for one in found if one.row.account == account]
         return await proofs.proofs(self.hub, self.space, chosen, limit)
 
+    async def command(self, kind: Kind) -> list[str]:
+        """The words of the one command that would settle the likeliest cause, which is of this kind."""
+        [cause, *_] = await self.causes()
+        assert cause.kind is kind
+        [candidate] = cause.candidates
+        [command] = candidate.settle
+        return command.split()
+
     async def causes(self) -> tuple[Cause, ...]:
         """Of the one account that is off, by one step."""
         [one] = await self.proofs()
@@ -137,7 +145,9 @@ def test_what_is_pending_and_in_the_bank_s_balance_is_named(desk: Run) -> None:
         await here.tell(balance("100", 0), hold, seen("a", "-4.00", day(2)), balance("76", 5))
         [cause, *_] = await here.causes()
         assert cause.kind is Kind.PENDING
-        assert [(each.text, each.amount) for each in cause.movements] == [("hotel", Decimal("-20.00"))]
+        assert [(each.text, each.amount) for each in cause.candidates[0].movements] == [
+            ("hotel", Decimal("-20.00"))
+        ]
 
     desk(act)
 
@@ -147,10 +157,8 @@ def test_what_stands_twice_is_named_and_merging_it_settles_it(desk: Run) -> None
         await here.tell(
             balance("100", 0), seen("a", "-7.00", day(2)), seen("b", "-7.00", day(2)), balance("93", 5)
         )
-        [cause, *_] = await here.causes()
-        assert cause.kind is Kind.DOUBLED
-        [command] = cause.settle
-        await decisions.merge(here.hub, here.space, *command.split()[2:])
+        _, _, *these = await here.command(Kind.DOUBLED)
+        await decisions.merge(here.hub, here.space, *these)
         assert await here.verdict() == "proven"
         assert await here.told() == [("proof.broken", Decimal("7.00")), ("proof.mended", None)]
 
@@ -165,10 +173,8 @@ def test_two_of_two_sources_that_were_taken_for_one_are_named_and_splitting_them
             balance("100", 0), seen("a", "-3.50", day(2), text="Harbour Coffee"), balance("93", 5)
         )
         await here.tell(seen("x", "-3.50", day(3), text="HARBOUR COFFEE CO"), bank="other")
-        [cause, *_] = await here.causes()
-        assert cause.kind is Kind.MERGED
-        [command] = cause.settle
-        await decisions.split_apart(here.hub, here.space, *command.split()[2:])
+        _, _, *these = await here.command(Kind.MERGED)
+        await decisions.split_apart(here.hub, here.space, *these)
         assert await here.verdict() == "proven"
 
     desk(act)
@@ -181,9 +187,8 @@ def test_what_a_person_deleted_is_named_and_taking_it_back_settles_it(desk: Run)
         [row] = await ids(here)
         await decisions.delete(here.hub, here.space, row)
         [cause, *_] = await here.causes()
-        assert (cause.kind, cause.movements[0].text) == (Kind.DECIDED, "shoes")
-        [command] = cause.settle
-        await decisions.undo(here.hub, here.space, msgspec.convert(command.split()[2], type=UUID))
+        assert cause.candidates[0].movements[0].text == "shoes"
+        await decisions.undo(here.hub, here.space, UUID((await here.command(Kind.DECIDED))[2]))
         assert await here.verdict() == "proven"
         assert await here.told() == [("proof.broken", Decimal("-7.00")), ("proof.mended", None)]
 
@@ -202,7 +207,7 @@ def test_what_a_person_set_otherwise_is_named_and_taking_it_back_settles_it(
         made = await decisions.edit(here.hub, here.space, row, word)
         [one] = await here.proofs()
         assert one.steps[0].causes[0].kind is Kind.DECIDED
-        assert one.steps[0].causes[0].settle == (f"caudal undo {made}",)
+        assert one.steps[0].causes[0].candidates[0].settle == (f"caudal undo {made}",)
         await decisions.undo(here.hub, here.space, made)
         assert await here.verdict() == "proven"
 
@@ -215,8 +220,7 @@ def test_a_person_s_word_that_two_are_one_is_named(desk: Run) -> None:
             balance("100", 0), seen("a", "-7.00", day(2)), seen("b", "-7.00", day(2)), balance("86", 5)
         )
         made = await decisions.merge(here.hub, here.space, *await ids(here))
-        [cause, *_] = await here.causes()
-        assert (cause.kind, cause.settle) == (Kind.DECIDED, (f"caudal undo {made}",))
+        assert (await here.command(Kind.DECIDED))[2] == str(made)
         await decisions.undo(here.hub, here.space, made)
         assert await here.verdict() == "proven"
 
@@ -229,8 +233,7 @@ def test_a_person_s_word_that_one_is_two_is_named(desk: Run) -> None:
         await here.tell(seen("x", "-7.00", day(2)), bank="other")
         assert await here.verdict() == "proven"
         [apart] = await decisions.split_apart(here.hub, here.space, *await ids(here))
-        [cause, *_] = await here.causes()
-        assert (cause.kind, cause.settle) == (Kind.DECIDED, (f"caudal undo {apart}",))
+        assert (await here.command(Kind.DECIDED))[2] == str(apart)
 
     desk(act)
 

@@ -18,8 +18,8 @@ from caudal.matching.explaining import Explained
 from caudal.matching.facts import Movement
 from caudal.store.spaces import Space
 
-_SHOWN_MAX: Final = 5
-"""Of movements, and of commands, that a cause names alike so many are shown; `--json` has all."""
+_SHOWN_MAX: Final = 3
+"""Of what a cause may have been so many are shown; `--json` has all."""
 
 
 @click.command()
@@ -115,15 +115,14 @@ def _show_step(explained: Explained, currency: str) -> None:
 
 
 def _lines(cause: Cause, currency: str) -> Iterator[str]:
-    """The movements and the commands of a cause, the first few."""
-    yield from _few([_movement(each, currency) for each in cause.movements])
-    yield from _few([f"[cyan]{show.text(command)}[/cyan]" for command in cause.settle])
-
-
-def _few(lines: Sequence[str]) -> Iterator[str]:
-    yield from lines[:_SHOWN_MAX]
-    if len(lines) > _SHOWN_MAX:
-        yield f"… and {len(lines) - _SHOWN_MAX} more (--json)"
+    """The first few of what a cause may have been, each with its movements and what would settle it."""
+    if len(cause.candidates) > 1:
+        yield f"one of {len(cause.candidates)}:"
+    for candidate in cause.candidates[:_SHOWN_MAX]:
+        yield from (_movement(each, currency) for each in candidate.movements)
+        yield from (f"  [cyan]{show.text(command)}[/cyan]" for command in candidate.settle)
+    if len(cause.candidates) > _SHOWN_MAX:
+        yield "… (--json has them all)"
 
 
 def _movement(each: Movement, currency: str) -> str:

@@ -6,16 +6,18 @@ that something is lacking; the likeliest first, each with what would settle it. 
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from caudal.matching.drift import Step
+from caudal.matching.drift import Reading, Step
 from caudal.matching.evidence import CERTAIN
-from caudal.matching.facts import Facts, Movement
+from caudal.matching.facts import Facts, Movement, Said
 from caudal.model.money import EXACT
 
 SUM_ITEMS_MAX: Final = 12
@@ -32,6 +34,7 @@ class Kind(enum.StrEnum):
     ANOTHER_DAY = "another_day"
     PENDING = "pending"
     UNREAD = "unread"
+    BETWEEN = "between_statements"
     DOUBLED = "doubled"
     GONE = "gone"
     MERGED = "merged"
@@ -40,34 +43,52 @@ class Kind(enum.StrEnum):
     LEFT_OUT = "left_out"
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """What it may have been: these movements, together; and the commands that would settle it, any one of them."""
+
+    movements: tuple[Movement, ...] = ()
+    settle: tuple[str, ...] = ()
+
+
 class Cause(msgspec.Struct, frozen=True):
-    """What may be behind a step. `movements`: any one of them (of `all_of_them`: together). `start` and `end`: the days
-    meant, where days are. `settle`: what would settle it, a command for each."""
+    """What may be behind a step: one of `candidates`. The more they are the less each says: `weight`, by which causes are
+    ordered, says it. `start` and `end`: the days meant, where days are."""
 
     kind: Kind
     weight: int
     says: str
-    movements: tuple[Movement, ...] = ()
-    all_of_them: bool = False
+    candidates: tuple[Candidate, ...]
     start: date | None = None
     end: date | None = None
-    settle: tuple[str, ...] = ()
 
 
 class Case(msgspec.Struct, frozen=True):
     """A step, and what is known near it. `first_on`, `last_on`: of the account's balances. `back`: the later step that
-    takes it back."""
+    takes it back. `besides`: other balances told for the day it begins after, that show the difference already."""
 
     step: Step
     facts: Facts
     first_on: date
     last_on: date
     back: Step | None
+    besides: tuple[Reading, ...] = ()
 
 
 def causes_of(case: Case) -> tuple[Cause, ...]:
     """The likely causes of a step, the likeliest first."""
     return tuple(sorted((cause for find in _FIND for cause in find(case)), key=lambda cause: -cause.weight))
+
+
+_LESS_EACH: Final = 5
+_WEIGHT_MIN: Final = 10
+
+
+def _one_of(kind: Kind, weight: int, says: str, candidates: Iterable[Candidate]) -> Iterator[Cause]:
+    """A cause of these candidates; none, where there are none."""
+    there = tuple(candidates)
+    if there:
+        weight = max(weight - _LESS_EACH * (len(there) - 1), _WEIGHT_MIN)
+        yield Cause(kind, weight, says, there)
 
 
 def moved(movement: Movement, step: Step, back: Step) -> bool:
@@ -85,16 +106,15 @@ def moved(movement: Movement, step: Step, back: Step) -> bool:
 
 def _another_day(case: Case) -> Iterator[Cause]:
     """Counted by the bank on the other side of a told balance."""
-    if case.back is not None:
-        back = case.back
-        there = tuple(each for each in case.facts.movements if moved(each, case.step, back))
+    movements, back = case.facts.movements, case.back
+    if back is not None:
         says = f"the bank counts it on another day than the ledger: the difference is gone by {back.on}"
-        yield Cause(Kind.ANOTHER_DAY, 85, says, there)
+        there = (Candidate((each,)) for each in movements if moved(each, case.step, back))
+        yield from _one_of(Kind.ANOTHER_DAY, 85, says, there)
         return
-    near = tuple(each for each in case.facts.movements if each.counted and _at_the_ends(each, case))
-    if near:
-        says = "the bank may count it on another day than the ledger, where no balance shows it"
-        yield Cause(Kind.ANOTHER_DAY, 42, says, near)
+    says = "the bank may count it on another day than the ledger, where no balance shows it"
+    near = (Candidate((each,)) for each in movements if each.counted and _at_the_ends(each, case))
+    yield from _one_of(Kind.ANOTHER_DAY, 42, says, near)
 
 
 def _at_the_ends(movement: Movement, case: Case) -> bool:
@@ -109,25 +129,27 @@ def _at_the_ends(movement: Movement, case: Case) -> bool:
     return on <= case.first_on + few or case.last_on < on + few
 
 
+def _between(case: Case) -> Iterator[Cause]:
+    """Booked on the last day of one statement after it was made, and before the next one begins."""
+    for other in case.besides[:1]:
+        day = case.step.after
+        says = f"{other.source} told of the end of {day} with it already: it was booked that day or before, and not told"
+        cause = Cause(Kind.BETWEEN, 72, says, (Candidate(settle=("caudal import",)),), start=day, end=day)
+        yield cause
+
+
 def _decided(case: Case) -> Iterator[Cause]:
-    shifts = [(said, said.shifts(case.step)) for said in case.facts.said]
+    shifts = [(said, by) for said in case.facts.said if (by := said.shifts(case.step))]
     single = [said for said, by in shifts if by == case.step.by]
-    for said in single:
-        yield Cause(
-            Kind.DECIDED, 90, _DECIDED[said.kind], (said.movement,), settle=(f"caudal undo {said.id}",)
-        )
-    some = [said for said, by in shifts if by]
-    parts = None if single else _adding_up([said.shifts(case.step) for said in some], case.step.by)
-    if parts:
-        chosen = [some[place] for place in parts]
-        yield Cause(
-            Kind.DECIDED,
-            44,
-            "what a person said of these, together",
-            tuple(said.movement for said in chosen),
-            all_of_them=True,
-            settle=tuple(f"caudal undo {said.id}" for said in chosen),
-        )
+    for kind, says in _DECIDED.items():
+        yield from _one_of(Kind.DECIDED, 90, says, (_undoing(said) for said in single if said.kind == kind))
+    if not single and (parts := _adding_up([by for _, by in shifts], case.step.by)):
+        together = _undoing(*(shifts[place][0] for place in parts))
+        yield from _one_of(Kind.DECIDED, 44, "what a person said of these, together", [together])
+
+
+def _undoing(*said: Said) -> Candidate:
+    return Candidate(tuple(each.movement for each in said), tuple(f"caudal undo {each.id}" for each in said))
 
 
 _DECIDED: Final = {
@@ -143,13 +165,15 @@ def _pending(case: Case) -> Iterator[Cause]:
     step = case.step
     told = {each.id: each for each in (*case.facts.pending, *case.facts.movements)}
     there = [each for each in told.values() if each.pending and not each.gone and each.on <= step.on]
-    if single := tuple(each for each in there if each.amount == step.by):
-        yield Cause(Kind.PENDING, 80, "it is pending in the ledger, and the bank counts it already", single)
+    if single := [Candidate((each,)) for each in there if each.amount == step.by]:
+        says = "it is pending in the ledger, and the bank counts it already"
+        yield from _one_of(Kind.PENDING, 80, says, single)
         return
     newest = sorted(there, key=lambda each: (each.on, each.id))[-SUM_ITEMS_MAX:]
     if parts := _adding_up([each.amount for each in newest], step.by):
         says = "they are pending in the ledger, and the bank counts them already"
-        yield Cause(Kind.PENDING, 38, says, tuple(newest[place] for place in parts), all_of_them=True)
+        together = Candidate(tuple(newest[place] for place in parts))
+        yield from _one_of(Kind.PENDING, 38, says, [together])
 
 
 def _adding_up(amounts: Sequence[Decimal], total: Decimal) -> tuple[int, ...]:
@@ -166,19 +190,15 @@ def _unread(case: Case) -> Iterator[Cause]:
     """By the runs between those that told the two balances, both of them included."""
     step = case.step
     runs = [each.told_at for each in (step.before, step.at) if each.told_at is not None]
-    if not runs:
-        return
-    there = [each for each in case.facts.unread if min(runs) <= each.told_at <= max(runs)]
-    exact = [each for each in there if _amount_in(case.step.by).search(each.raw)]
-    for some, weight, what in (
-        (exact, 75, "and holds this very number"),
-        (there, 40, "by a run of these days"),
-    ):
-        if some:
-            more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
-            says = f"what could not be read lies in quarantine, {what}: {some[0].place}: {some[0].why}{more}"
-            yield Cause(Kind.UNREAD, weight, says, settle=("caudal quarantine",))
-            return
+    there = [each for each in case.facts.unread if runs and min(runs) <= each.told_at <= max(runs)]
+    exact = [each for each in there if _amount_in(step.by).search(each.raw)]
+    some = exact or there
+    if some:
+        what = "and holds this very number" if exact else "by a run of these days"
+        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
+        says = f"what could not be read lies in quarantine, {what}: {some[0].place}: {some[0].why}{more}"
+        look = [Candidate(settle=("caudal quarantine",))]
+        yield from _one_of(Kind.UNREAD, 75 if exact else 40, says, look)
 
 
 def _amount_in(amount: Decimal) -> re.Pattern[str]:
@@ -191,35 +211,41 @@ def _amount_in(amount: Decimal) -> re.Pattern[str]:
 def _doubled(case: Case) -> Iterator[Cause]:
     """The bank counts one where the ledger holds two."""
     step = case.step
-    extra = [each for each in case.facts.movements if each.counted and each.amount == EXACT.minus(step.by)]
-    doubted = tuple(each for each in extra if each.doubts and step.spans(each.on))
-    if doubted:
-        merges = dict.fromkeys(
-            f"caudal merge {' '.join(sorted((each.id, each.doubts[0])))}" for each in doubted
-        )
-        says = "it may be the same as another that it was kept apart from on a doubt"
-        yield Cause(Kind.DOUBLED, 70, says, doubted, settle=tuple(merges))
-    pairs = [
-        (one, other)
-        for place, one in enumerate(extra)
-        for other in extra[place + 1 :]
-        if (step.spans(one.on) or step.spans(other.on)) and abs(one.on - other.on) <= _ALIKE_DAYS * _DAY
-        if other.id not in one.doubts and one.id not in other.doubts
+    extra = {
+        each.id: each
+        for each in sorted(case.facts.movements, key=lambda each: (each.on, each.id))
+        if each.counted and each.amount == EXACT.minus(step.by)
+    }
+    doubts = {
+        tuple(sorted((each.id, other)))
+        for each in extra.values()
+        if step.spans(each.on)
+        for other in each.doubts
+    }
+    asked = [
+        Candidate(tuple(extra[each] for each in pair if each in extra), (f"caudal merge {' '.join(pair)}",))
+        for pair in sorted(doubts)
     ]
+    says = "it may be the same as another that it was kept apart from on a doubt"
+    yield from _one_of(Kind.DOUBLED, 70, says, asked)
+    pairs = [pair for pair in _pairs(list(extra.values()), step) if (pair[0].id, pair[1].id) not in doubts]
     for alike, weight, says in (
         (True, 55, "it stands in the ledger twice, alike on one day"),
         (False, 35, "the ledger holds two of this amount within days"),
     ):
-        two = [pair for pair in pairs if ((pair[0].on, pair[0].text) == (pair[1].on, pair[1].text)) is alike]
-        if two:
-            there = tuple({each.id: each for pair in two for each in pair}.values())
-            yield Cause(
-                Kind.DOUBLED,
-                weight,
-                says,
-                there,
-                settle=tuple(f"caudal merge {one.id} {other.id}" for one, other in two),
-            )
+        two = (
+            Candidate((one, other), (f"caudal merge {one.id} {other.id}",))
+            for one, other in pairs
+            if ((one.on, one.text) == (other.on, other.text)) is alike
+        )
+        yield from _one_of(Kind.DOUBLED, weight, says, two)
+
+
+def _pairs(movements: Sequence[Movement], step: Step) -> Iterator[tuple[Movement, Movement]]:
+    """Of movements in the order of their days: each that has another within days, with the next of them."""
+    for one, other in pairwise(movements):
+        if other.on <= one.on + _ALIKE_DAYS * _DAY and (step.spans(one.on) or step.spans(other.on)):
+            yield one, other
 
 
 def _merged(case: Case) -> Iterator[Cause]:
@@ -236,26 +262,24 @@ def _merged(case: Case) -> Iterator[Cause]:
     taken += [each for each in near if each.together and each.id not in whole]
     says = "several were taken for it, and the bank may count two"
     for middling, weight in ((True, 65), (False, 43)):
-        some = tuple(each for each in taken if (bool(each.into) and each.weight < CERTAIN) is middling)
-        if some:
-            apart = tuple(
-                f"caudal split-apart {' '.join(filter(None, (each.into, each.id)))}" for each in some
-            )
-            yield Cause(Kind.MERGED, weight, says, some, settle=apart)
+        some = (
+            Candidate((each,), (f"caudal split-apart {' '.join(filter(None, (each.into, each.id)))}",))
+            for each in taken
+            if (bool(each.into) and each.weight < CERTAIN) is middling
+        )
+        yield from _one_of(Kind.MERGED, weight, says, some)
 
 
 def _gone(case: Case) -> Iterator[Cause]:
-    gone = tuple(
-        each
+    gone = (
+        Candidate((each,), (f"caudal why {each.id}",))
         for each in case.facts.movements
         if each.amount == case.step.by
         and each.gone
         and not (each.into or each.said)
         and _near(each.on, case.step)
     )
-    if gone:
-        says = "its source told it and tells it no more, and the bank counts it"
-        yield Cause(Kind.GONE, 64, says, gone, settle=tuple(f"caudal why {each.id}" for each in gone))
+    yield from _one_of(Kind.GONE, 64, "its source told it and tells it no more, and the bank counts it", gone)
 
 
 def _near(day: date, step: Step) -> bool:
@@ -263,67 +287,36 @@ def _near(day: date, step: Step) -> bool:
 
 
 def _not_covered(case: Case) -> Iterator[Cause]:
-    if case.facts.covered is None:
-        return
-    gaps = _gaps(case.facts.covered, case.step)
-    if not gaps:
-        return
-    days = ", ".join(f"{start} to {end}" if start != end else f"{start}" for start, end in gaps[:3])
-    more = f" and {len(gaps) - 3} more stretches" if len(gaps) > 3 else ""
-    yield Cause(
-        Kind.NOT_COVERED,
-        60,
-        f"no source told all of {days}{more}: import a statement that does, or sync",
-        start=gaps[0][0],
-        end=gaps[-1][1],
-        settle=("caudal import", "caudal sync --all"),
-    )
-
-
-def _gaps(covered: Sequence[tuple[date, date]], step: Step) -> list[tuple[date, date]]:
-    """The stretches of days within the step that are not covered."""
-    gaps: list[tuple[date, date]] = []
-    reached = step.after
-    for start, end in sorted(covered):
-        if start > step.on:
-            break
-        if start > reached + _DAY:
-            gaps.append((reached + _DAY, start - _DAY))
-        reached = max(reached, end)
-    if reached < step.on:
-        gaps.append((reached + _DAY, step.on))
-    return gaps
+    gaps = case.facts.gaps(case.step)
+    if gaps:
+        days = ", ".join(f"{start} to {end}" if start != end else f"{start}" for start, end in gaps[:3])
+        more = f" and {len(gaps) - 3} more stretches" if len(gaps) > 3 else ""
+        says = f"no source told all of {days}{more}: import a statement that does, or sync"
+        tell = (Candidate(settle=("caudal import", "caudal sync --all")),)
+        yield Cause(Kind.NOT_COVERED, 60, says, tell, start=gaps[0][0], end=gaps[-1][1])
 
 
 def _sign(case: Case) -> Iterator[Cause]:
-    twice = tuple(
-        each
+    twice = (
+        Candidate((each,), (f"caudal edit {each.id} amount={EXACT.minus(each.amount):f}",))
         for each in case.facts.movements
         if each.counted
         and case.step.spans(each.on)
         and EXACT.multiply(each.amount, Decimal(-2)) == case.step.by
     )
-    if twice:
-        says = "half of it, with the other sign: the bank may count it the other way"
-        edits = tuple(f"caudal edit {each.id} amount={EXACT.minus(each.amount):f}" for each in twice)
-        yield Cause(Kind.SIGN, 45, says, twice, settle=edits)
+    says = "half of it, with the other sign: the bank may count it the other way"
+    yield from _one_of(Kind.SIGN, 45, says, twice)
 
 
 def _left_out(case: Case) -> Iterator[Cause]:
     for each in case.facts.left_out:
+        command = f"caudal choose {shlex.quote(each.connection)}"
         if each.first is None:
             says = f"of {each.connection} this account is left out by choice"
-            yield Cause(
-                Kind.LEFT_OUT, 30, says, settle=(f'caudal choose "{each.connection}" --all-accounts',)
-            )
+            yield from _one_of(Kind.LEFT_OUT, 30, says, [Candidate(settle=(f"{command} --all-accounts",))])
         elif case.step.after + _DAY < each.first:
-            yield Cause(
-                Kind.LEFT_OUT,
-                30,
-                f"of {each.connection} what was booked before {each.first} is left out by choice",
-                end=each.first - _DAY,
-                settle=(f'caudal choose "{each.connection}" --history all',),
-            )
+            says = f"of {each.connection} what was booked before {each.first} is left out by choice"
+            yield from _one_of(Kind.LEFT_OUT, 30, says, [Candidate(settle=(f"{command} --history all",))])
 
 
 _FIND: Final[tuple[Callable[[Case], Iterator[Cause]], ...]] = (
@@ -331,6 +324,7 @@ _FIND: Final[tuple[Callable[[Case], Iterator[Cause]], ...]] = (
     _another_day,
     _pending,
     _unread,
+    _between,
     _doubled,
     _gone,
     _merged,

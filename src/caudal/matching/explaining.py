@@ -44,7 +44,12 @@ def explain(course: Course, facts: Facts) -> tuple[Explained, ...]:
             told.append(Explained(step, (), undoes=steps[undoes[place]].on))
             continue
         later = steps[back[place]] if place in back else None
-        causes = causes_of(Case(step, facts, counting[0], counting[-1], later))
+        besides = tuple(
+            each
+            for each in course.readings
+            if each.on == step.after and not each.counts and each.difference == step.at.difference
+        )
+        causes = causes_of(Case(step, facts, counting[0], counting[-1], later, besides))
         told.append(Explained(step, causes, undone_on=later.on if later else None))
     return tuple(told)
 

@@ -1,13 +1,16 @@
 """What is known near the place where a ledger leaves its bank's balances: what its causes are sought among."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from caudal.matching.drift import Step
 from caudal.model.money import EXACT
+
+_DAY: Final = timedelta(days=1)
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,3 +87,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     covered: Sequence[tuple[date, date]] | None = None
     unread: Sequence[Unread] = ()
     left_out: Sequence[LeftOut] = ()
+
+    def gaps(self, step: Step) -> list[tuple[date, date]]:
+        """The stretches of days within the step, first and last, that no source says it told all of."""
+        gaps: list[tuple[date, date]] = []
+        if self.covered is None:
+            return gaps
+        reached = step.after
+        for start, end in sorted(self.covered):
+            if start > step.on:
+                break
+            if start > reached + _DAY:
+                gaps.append((reached + _DAY, start - _DAY))
+            reached = max(reached, end)
+        if reached < step.on:
+            gaps.append((reached + _DAY, step.on))
+        return gaps
