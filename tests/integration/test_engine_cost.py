@@ -1,14 +1,13 @@
 """What a page costs the database: statements that don't grow with the page, look-ups that don't grow with the ledger."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import cycle
 
 import msgspec
 import pytest
-from tests.support.books import REF, Books, all_rows, books, instead_of, page, pull_of, seen
+from tests.support.books import REF, Books, books, instead_of, look_ups, page, pull_of, seen
 from tests.support.feed import called_back, in_turn
 
 from caudal.model.changes import Change, Status, TransactionGone
@@ -108,16 +107,3 @@ def test_what_a_page_reads_grows_with_the_page_and_not_with_the_ledger(conninfo:
     # With what vanishes all are looked at that may have come in its place, with what they are together with.
     most = dict.fromkeys(reads, 80) | {"gone": 350}
     assert {what: count for what, count in reads.items() if count > most[what]} == {}, reads
-
-
-def look_ups(conninfo: str) -> int:
-    """Rows and index entries of the ledger read so far, and searches in its indexes, by sessions that have ended."""
-    query = """
-        select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'caudal')
-            + (select sum(idx_tup_read + idx_scan) from pg_stat_user_indexes where schemaname = 'caudal')
-        """
-    while all_rows(conninfo, "select 1 from pg_stat_activity where application_name = 'caudal' "
-                             "and datname = current_database()"):  # fmt: skip
-        time.sleep(0.01)
-    [(count,)] = all_rows(conninfo, query)
-    return int(str(count))

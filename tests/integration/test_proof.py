@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from tests.support.books import REF, pull_of, seen
+from tests.support.books import REF, all_rows, look_ups, pull_of, seen
 from tests.support.command import Command
 from tests.support.imports import take, window, written
 from tests.support.statements import Account, Movement, Statement
@@ -354,3 +354,76 @@ def test_explaining_costs_the_same_number_of_statements_whatever_is_off(desk: Ru
         assert counts[0] == counts[1]
 
     desk(act, names.append)
+
+
+def test_explaining_reads_what_is_near_and_not_the_ledger(desk: Run, conninfo: str) -> None:
+    """Counted by the server."""
+
+    def more(first: int, last: int) -> Callable[[Desk], Awaitable[None]]:
+        async def act(here: Desk) -> None:
+            await here.tell(*(seen(f"{n}", f"-{n + 10}.00", day(n % 20)) for n in range(first, last)))
+
+        return act
+
+    async def off(here: Desk) -> None:
+        await here.tell(balance("100", -1), balance("90", 21))
+
+    async def ask(here: Desk) -> None:
+        [one] = await here.proofs()
+        assert one.steps
+
+    desk(off)
+    reads = []
+    for first, last in ((0, 200), (200, 4_000)):
+        desk(more(first, last))
+        before = look_ups(conninfo)
+        desk(ask)
+        reads.append(look_ups(conninfo) - before)
+    assert reads[1] < reads[0] + 100, reads
+
+
+async def twins(here: Desk) -> list[tuple[str, str]]:
+    """The pairs that `caudal review` asks about for being told twice alike."""
+    found = await decisions.review(here.hub, here.space, 50)
+    return [(str(pair.one_id), str(pair.other_id)) for pair in found.twins]
+
+
+ALIKE = (seen("a", "-7.00", day(2)), seen("b", "-7.00", day(2)), seen("c", "-7.00", day(2), text="tea"))
+
+
+def test_what_is_told_twice_alike_is_shown_until_a_balance_proves_it_is_two(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(*ALIKE)
+        [pair] = await twins(here)
+        assert set(pair) < set(await ids(here))
+        await here.tell(balance("100", 0), balance("79", 5))
+        assert await here.verdict() == "proven"
+        assert await twins(here) == []
+
+    desk(act)
+
+
+def test_what_a_person_said_of_twins_is_asked_no_more(desk: Run) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(*ALIKE, seen("d", "-7.00", day(2)))
+        first, second = await twins(here)
+        assert first[1] == second[0]  # of three alike each is shown beside the one before it
+        await decisions.merge(here.hub, here.space, *first)
+        [left] = await twins(here)
+        for each in left:
+            await decisions.lock(here.hub, here.space, each)
+        assert await twins(here) == []
+
+    desk(act)
+
+
+def test_a_pair_that_is_asked_about_as_a_doubt_is_not_shown_as_twins_too(desk: Run, conninfo: str) -> None:
+    async def act(here: Desk) -> None:
+        await here.tell(*ALIKE)
+        [(one, other)] = await twins(here)
+        doubted = "insert into caudal.doubt values (%s, %s, %s, 'a rule', -3, '[]') returning one_id"
+        all_rows(conninfo, doubted, [here.space.space_id, other, one])
+        found = await decisions.review(here.hub, here.space, 50)
+        assert (len(found.doubts), found.twins) == (1, [])
+
+    desk(act)

@@ -1,5 +1,6 @@
 """Small worlds for tests of the engine: a space with a connection, pages made by hand, the ledger as a value."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -171,3 +172,16 @@ async def faults(store: Store, space_id: UUID) -> dict[str, int]:
     async with store.transaction(space_id) as tx:
         counts = msgspec.structs.asdict(await doctor.invariants(tx, space_id))
     return {what: count for what, count in counts.items() if count and what != "unfinished"}
+
+
+def look_ups(conninfo: str) -> int:
+    """Rows and index entries of the ledger read so far, and searches in its indexes, by sessions that have ended."""
+    query = """
+        select (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'caudal')
+            + (select sum(idx_tup_read + idx_scan) from pg_stat_user_indexes where schemaname = 'caudal')
+        """
+    while all_rows(conninfo, "select 1 from pg_stat_activity where application_name = 'caudal' "
+                             "and datname = current_database()"):  # fmt: skip
+        time.sleep(0.01)
+    [(count,)] = all_rows(conninfo, query)
+    return int(str(count))

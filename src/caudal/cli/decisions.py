@@ -24,13 +24,15 @@ _limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, sho
 @_limit
 @as_json_option
 def review(space: str | None, limit: int, *, as_json: bool) -> None:
-    """Show what deserves a look: taken for one on middling evidence, kept apart on a doubt, at odds with your word."""
+    """Show what deserves a look: taken for one on middling evidence, kept apart on a doubt, told twice alike where no
+    balance proves it, at odds with your word."""
     found = with_space(space, lambda opened, chosen: hub.review(opened, chosen, limit))
     if as_json:
         click.echo(show.as_json(found))
         return
     _show_pairs("taken for one (`caudal split-apart` where they aren't)", found.probable)
     _show_pairs("kept apart (`caudal merge` where they are one)", found.doubts)
+    _show_pairs("told twice alike (`caudal merge` where it is one, `reconcile` both where not)", found.twins)
     if found.conflicts:
         rows = show.table(
             "at odds with your word", "account", "on", "amount", "text", "field", "yours", "told now"
@@ -48,7 +50,7 @@ def review(space: str | None, limit: int, *, as_json: bool) -> None:
                     show.text(sides["told"]),
                 )
         show.console.print(rows)
-    if not (found.probable or found.doubts or found.conflicts):
+    if not (found.probable or found.doubts or found.twins or found.conflicts):
         show.console.print("nothing to look at")
 
 

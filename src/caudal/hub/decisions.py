@@ -40,11 +40,12 @@ _BATCH: Final = 500
 
 
 class Review(msgspec.Struct, frozen=True):
-    """What deserves a person's look: `probable` was taken for one, `doubts` were kept apart, `conflicts` differ from what
-    a person fixed."""
+    """What deserves a person's look: `probable` was taken for one, `doubts` were kept apart, `twins` are told alike by
+    one source where no balance shows that they are several, `conflicts` differ from what a person fixed."""
 
     probable: list[Question]
     doubts: list[Question]
+    twins: list[Question]
     conflicts: list[ConflictRow]
 
 
@@ -164,6 +165,7 @@ async def review(installation: Installation, space: Space, limit: int) -> Review
         return Review(
             await matching.probable(tx, space.space_id, CERTAIN, limit),
             await matching.doubts(tx, space.space_id, limit),
+            await matching.twins(tx, space.space_id, limit),
             await matching.conflicts(tx, space.space_id, limit),
         )
 

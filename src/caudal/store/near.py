@@ -158,6 +158,7 @@ async def facts(
 ) -> dict[AccountIn, Facts]:
     """What is known near these steps."""
     await tx.run("steer_planner")
+    await tx.run("look_up_only")
     accounts = sorted({account_id for account_id, _ in steps})
     movements = await _movements(tx, space_id, steps)
     pending = await _pending(tx, space_id, steps)

@@ -379,17 +379,28 @@ where t.space_id = %(space_id)s and t.into_id is null
 order by t.transaction_id
 
 -- name: list_twins
--- Movements that one source tells several times alike on one day, where no balance shows that they are several.
-select one.transaction_id as one_id, other.transaction_id as other_id, 'twins' as rule, 0 as weight, '[]' as found,
-    a.name as account, one.booked_on, one.amount, one.currency, one.description, other.booked_on as other_on,
-    other.amount as other_amount, other.description as other_description
-from caudal.transaction one
-join caudal.transaction other on other.space_id = one.space_id and other.account_id = one.account_id
-    and other.booked_on = one.booked_on and other.amount = one.amount and other.currency = one.currency
-    and other.description = one.description and other.counterparty = one.counterparty
-    and other.transaction_id > one.transaction_id and other.gone_at is null
-join caudal.account a on a.space_id = one.space_id and a.account_id = one.account_id
-left join caudal.proof p on p.space_id = one.space_id and p.account_id = one.account_id and p.currency = one.currency
-where one.space_id = %(space_id)s and one.gone_at is null and (p.proven_to is null or p.proven_to < one.booked_on)
-order by one.booked_on desc, one.transaction_id, other.transaction_id
+-- Movements that one source tells several times alike on one day, where no balance shows that they are several: each with
+-- the one before it. Not what is asked as a doubt already, nor what a person said of: that both are settled, or two.
+with alike as (
+    select t.transaction_id as other_id, lag(t.transaction_id) over same as one_id, t.account_id, t.booked_on, t.amount,
+        t.currency, t.description, t.locked and lag(t.locked) over same as settled
+    from caudal.transaction t
+    left join caudal.proof p on p.space_id = t.space_id and p.account_id = t.account_id and p.currency = t.currency
+    where t.space_id = %(space_id)s and t.gone_at is null and (p.proven_to is null or p.proven_to < t.booked_on)
+    window same as (partition by t.account_id, t.booked_on, t.amount, t.currency, t.description, t.counterparty
+        order by t.transaction_id)
+)
+select alike.one_id, alike.other_id, 'twins' as rule, 0 as weight, '[]' as found, a.name as account, alike.booked_on,
+    alike.amount, alike.currency, alike.description, alike.booked_on as other_on, alike.amount as other_amount,
+    alike.description as other_description
+from alike
+join caudal.account a on a.space_id = %(space_id)s and a.account_id = alike.account_id
+where alike.one_id is not null and not alike.settled
+    and not exists (select from caudal.doubt d
+        where d.space_id = %(space_id)s and (d.one_id, d.other_id)
+            in ((alike.one_id, alike.other_id), (alike.other_id, alike.one_id)))
+    and not exists (select from caudal.decision d
+        where d.space_id = %(space_id)s and d.kind = 'apart' and d.undone_at is null and (d.transaction_id, d.other_id)
+            in ((alike.one_id, alike.other_id), (alike.other_id, alike.one_id)))
+order by alike.booked_on desc, alike.one_id, alike.other_id
 limit %(limit)s

@@ -1,3 +1,8 @@
+-- name: look_up_only
+-- Until this transaction ends, beside `steer_planner`: no table is read whole where an index leads to the few rows asked for,
+-- on a database without statistics either.
+select set_config('enable_seqscan', 'off', true)
+
 -- name: balances_told
 -- Every booked balance told of these accounts, as `evidence` has them, and who told each.
 select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since, c.provider, r.subject, r.started_at
