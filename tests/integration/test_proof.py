@@ -259,6 +259,10 @@ def test_what_the_bank_counts_on_another_day_is_one_cause_and_the_step_back_says
         first, back = one.steps
         assert first.causes[0].kind is Kind.ANOTHER_DAY
         assert (first.undone_on, back.undoes, back.causes) == (day(8), day(4), ())
+        [candidate] = first.causes[0].candidates
+        _, _, this, set_to = candidate.settle[0].split()
+        await decisions.edit(here.hub, here.space, this, dict([set_to.split("=")]))
+        assert await here.verdict() == "proven"
 
     desk(act)
 
@@ -354,6 +358,25 @@ def test_explaining_costs_the_same_number_of_statements_whatever_is_off(desk: Ru
         assert counts[0] == counts[1]
 
     desk(act, names.append)
+
+
+def test_what_is_too_much_to_explain_at_once_is_said_to_be_and_explained_by_itself(
+    desk: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "EXPLAINED_MAX", 1)
+
+    async def act(here: Desk) -> None:
+        for number in range(2):
+            ref = SourceRef(f"r{number}")
+            told = (balance("100", 0, ref), balance("90", 5, ref))
+            await here.tell(*told, iban=f"DE021203000000002020{number:02}", ref=ref)
+        first, second = await here.proofs()
+        assert (first.explained, second.explained) == (True, False)
+        assert (len(first.steps), second.steps, second.begins) == (1, (), None)
+        [alone] = await here.proofs(second.row.account)
+        assert (alone.explained, len(alone.steps)) == (True, 1)
+
+    desk(act)
 
 
 def test_explaining_reads_what_is_near_and_not_the_ledger(desk: Run, conninfo: str) -> None:

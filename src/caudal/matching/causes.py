@@ -109,12 +109,18 @@ def _another_day(case: Case) -> Iterator[Cause]:
     movements, back = case.facts.movements, case.back
     if back is not None:
         says = f"the bank counts it on another day than the ledger: the difference is gone by {back.on}"
-        there = (Candidate((each,)) for each in movements if moved(each, case.step, back))
+        there = (_on_its_day(each, case.step, back) for each in movements if moved(each, case.step, back))
         yield from _one_of(Kind.ANOTHER_DAY, 85, says, there)
         return
     says = "the bank may count it on another day than the ledger, where no balance shows it"
     near = (Candidate((each,)) for each in movements if each.counted and _at_the_ends(each, case))
     yield from _one_of(Kind.ANOTHER_DAY, 42, says, near)
+
+
+def _on_its_day(movement: Movement, step: Step, back: Step) -> Candidate:
+    """A movement that the bank counts on another day: the nearest that it may be."""
+    day = step.on if movement.amount == step.by else back.after + _DAY
+    return Candidate((movement,), (f"caudal edit {movement.id} booked_on={day}",))
 
 
 def _at_the_ends(movement: Movement, case: Case) -> bool:

@@ -183,6 +183,8 @@ def test_what_the_bank_counts_on_another_day_is_one_cause_and_not_two(
         assert explained[1].undoes == explained[0].step.on
         assert explained[0].undone_on == explained[1].step.on
         assert explained[1].causes == ()
+        set_to = date.fromisoformat(settle(cause)[0].rpartition("=")[2])
+        assert told(life, changed(held(life), place, on=set_to)) == ()
 
 
 @given(lives(), st.data())

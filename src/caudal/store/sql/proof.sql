@@ -44,6 +44,7 @@ with asked as materialized (
         where o.space_id = %(space_id)s and o.source_account_id = source.source_account_id
             and o.amount_key = asked.amount_key and o.booked_on between asked.start_on and asked.end_on
             and o.currency = asked.currency
+        order by o.booked_on
         limit 200
     ) told
     cross join lateral (
