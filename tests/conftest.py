@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from caudal.settings import Settings
 from caudal.store.migrate import upgrade
@@ -12,6 +13,10 @@ from caudal.store.server import Server
 from caudal.vault import keyring
 
 _TEMPLATE = "caudal_template"
+
+settings.register_profile("caudal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("caudal")
+"""How fast a machine is just now says nothing of what is tested on it."""
 
 
 @pytest.fixture(scope="session")
