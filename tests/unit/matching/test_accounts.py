@@ -49,33 +49,73 @@ def test_the_same_digits_at_a_bank_of_another_name_are_asked_about() -> None:
     assert known_as(shown(mask="4711", bank="Beech Bank"), KNOWN) == [("giro", "last_digits", False)]
 
 
-def test_of_two_that_fit_neither_is_it() -> None:
+def test_of_two_that_fit_it_is_asked_which() -> None:
     other = msgspec.structs.replace(KNOWN, key="s-3", account="savings")
-    assert known_as(shown(mask="4711"), KNOWN, other) == []
+    assert known_as(shown(mask="4711"), KNOWN, other) == [
+        ("giro", "last_digits_and_bank", False),
+        ("savings", "last_digits_and_bank", False),
+    ]
 
 
-@pytest.mark.parametrize("by", [{"mask": "4711"}, {"persistent_id": "p-9"}])
-def test_a_login_linked_anew_takes_on_what_its_connection_told_that_has_ended(by: dict[str, str]) -> None:
-    ended = msgspec.structs.replace(KNOWN, ended=True, **by)
-    assert known_as(shown(**by), ended)[0][0] == "giro"
+def test_of_many_that_fit_a_few_are_asked_about() -> None:
+    many = [msgspec.structs.replace(KNOWN, key=f"s-{n}", account=f"a-{n}") for n in range(40)]
+    assert len(known_as(shown(mask="4711"), *many)) == 5
 
 
-def test_through_another_provider_nothing_takes_it_on_by_less_than_a_name_for_the_whole_world() -> None:
-    ended = msgspec.structs.replace(KNOWN, ended=True, provider="truelayer", iban="DE89370400440532013000")
-    assert known_as(shown(mask="4711"), ended) == []
-    assert known_as(shown(iban="DE89370400440532013000"), ended) == [("giro", "iban", True)]
+def test_it_is_like_the_source_that_fits_and_not_like_another_of_its_account() -> None:
+    file = msgspec.structs.replace(KNOWN, key="s-0", connection="c-0", mask=None, bank="")
+    [same] = same_accounts([shown(mask="4711")], [file, KNOWN])
+    assert (same.account, same.like) == ("giro", "s-1")
 
 
-def test_files_correct_nothing_and_take_nothing_on() -> None:
-    ended = msgspec.structs.replace(KNOWN, ended=True, provider="file")
-    assert known_as(msgspec.structs.replace(shown(mask="4711"), provider="file"), ended) == []
+@pytest.mark.parametrize(
+    ("bank", "told", "expected"),
+    [
+        ("021000021", "021000021", [("giro", "number", True)]),
+        ("021000021", "021000089", []),
+        ("210000", "021000021", []),
+        ("021000021", "", [("giro", "number_alone", False)]),
+        ("DEUTDEFF", "DEUTDEFFXXX", [("giro", "number", True)]),
+    ],
+)
+def test_a_number_names_an_account_at_its_bank_alone(
+    bank: str, told: str, expected: list[tuple[str, str, bool]]
+) -> None:
+    there = msgspec.structs.replace(KNOWN, mask=None, number="00123456", bank=bank)
+    assert known_as(shown(number="123456", bank=told), there) == expected
 
 
-def test_two_that_one_connection_shows_are_never_one() -> None:
-    beside = msgspec.structs.replace(KNOWN, connection="c-2")
-    assert known_as(shown(mask="4711"), beside) == []
+@pytest.mark.parametrize(
+    ("clabe", "expected"),
+    [("032180000118359719", [("giro", "number", True)]), ("032180000118359710", [])],
+)
+def test_a_clabe_names_the_bank_too_where_its_check_digit_holds(
+    clabe: str, expected: list[tuple[str, str, bool]]
+) -> None:
+    there = msgspec.structs.replace(KNOWN, mask=None, number=clabe, bank="Banco Uno")
+    assert known_as(shown(number=clabe, bank="UNO"), msgspec.structs.replace(there, bank="Otro")) == expected
 
 
-def test_two_new_ones_that_fit_the_same_are_both_asked_about() -> None:
-    new = [shown(mask="4711"), msgspec.structs.replace(shown(mask="4711"), key="s-3")]
-    assert [same.certain for same in same_accounts(new, [KNOWN])] == [False, False]
+@pytest.mark.parametrize(
+    ("iban", "bank", "number", "rule"),
+    [
+        ("DE89370400440532013000", "37040044", "532013000", "number_in_iban"),
+        ("DE89370400440532013000", "37040044", "0532013000", "number_in_iban"),
+        ("DE89370400440532013000", "37040045", "532013000", ""),
+        ("DE89370400440532013000", "37040044", "2013000", ""),
+        ("DE89370400440532013000", "COBADEFF", "532013000", "number_ends_iban"),
+        ("DE89370400440532013000", "", "532013000", "number_ends_iban"),
+        ("DE89370400440532013000", "NWBKGB2L", "532013000", ""),
+        ("GB29NWBK60161331926819", "NWBKGB2L", "31926819", "number_in_iban"),
+        ("GB29NWBK60161331926819", "MIDLGB22", "31926819", "number_ends_iban"),
+        ("GB29NWBK60161331926819", "NWBKGB2L", "26819", ""),
+    ],
+)
+def test_a_number_that_an_iban_is_made_of_names_its_account_with_the_bank_s_code_and_is_asked_about_without(
+    iban: str, bank: str, number: str, rule: str
+) -> None:
+    named, numbered = shown(iban=iban, bank=""), shown(number=number, bank=bank)
+    known = {"key": "s-1", "account": "giro", "connection": "c-1"}
+    expected = [("giro", rule, rule == "number_in_iban")] if rule else []
+    for new, other in ((named, numbered), (numbered, named)):
+        assert known_as(new, msgspec.structs.replace(other, **known)) == expected
