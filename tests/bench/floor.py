@@ -29,8 +29,8 @@ _PLACE: Final = b"""
         insert into caudal.account (space_id, name, kind, currency)
         select space_id, 'floor', 'checking', 'USD' from space returning account_id
     ), source_account as (
-        insert into caudal.source_account (space_id, connection_id, account_id, reference, name, kind, currency)
-        select space_id, connection_id, account_id, 'floor', 'floor', 'checking', 'USD' from connection, account
+        insert into caudal.source_account (space_id, connection_id, account_id, home_id, reference, name, kind, currency)
+        select space_id, connection_id, account_id, account_id, 'floor', 'floor', 'checking', 'USD' from connection, account
         returning source_account_id
     ), run as (
         insert into caudal.run (space_id, connection_id) select space_id, connection_id from connection

@@ -10,6 +10,7 @@ import pytest
 from tests.support.books import REF, Books, books, instead_of, look_ups, page, pull_of, seen
 from tests.support.feed import called_back, in_turn
 
+from caudal.matching.overlap import DISTINCT_MIN
 from caudal.model.changes import Change, Status, TransactionGone
 from caudal.settings import RunBounds
 from caudal.store.database import Store
@@ -29,7 +30,8 @@ def test_a_page_costs_the_same_number_of_statements_whatever_its_records_replace
         counts: dict[int, set[int]] = {0: set(), 1: set(), 2: set()}
         async with await Store.open(conninfo, observe=names.append) as store:
             there = await books(store)
-            await engine.run(store, there.job(), pull_of(page([])))  # from here on its account is known
+            first = [seen(f"first-{n}", "-1.00") for n in range(DISTINCT_MIN)]
+            await engine.run(store, there.job(), pull_of(page(first)))  # from here on its account is known
             for size in (1, 10, 300):
                 holds = [seen(f"{size}-{n}", status=Status.PENDING) for n in range(size)]
                 bills = [seen(f"bill {hold.id}") for hold in holds]

@@ -588,8 +588,8 @@ def test_of_a_connection_one_account_may_end(settings: Settings) -> None:
                     select space_id, '{reference}', 'checking', 'USD' from caudal.space returning space_id, account_id
                 )
                 insert into caudal.source_account
-                    (space_id, connection_id, account_id, reference, name, kind, currency)
-                select space_id, '{connection}', account_id, '{reference}', 'x', 'checking', 'USD' from a returning 1
+                    (space_id, connection_id, account_id, home_id, reference, name, kind, currency)
+                select space_id, '{connection}', account_id, account_id, '{reference}', 'x', 'checking', 'USD' from a returning 1
                 """
             )
         await at.hear(told("USER_ACCOUNT_REVOKED", "ITEM", account_id="acc-2"))

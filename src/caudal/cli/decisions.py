@@ -9,11 +9,13 @@ import click
 import msgspec
 
 from caudal.cli import show
+from caudal.cli.accounts import show_decisions, show_questions
 from caudal.cli.options import as_json_option, space_option, with_space
+from caudal.hub import accounts, ledger
 from caudal.hub import decisions as hub
-from caudal.hub import ledger
 from caudal.hub.installation import Installation
-from caudal.store.matching import Question
+from caudal.store.accounts import AccountDecision
+from caudal.store.matching import Decision, Question
 from caudal.store.spaces import Space
 
 _limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
@@ -50,7 +52,8 @@ def review(space: str | None, limit: int, *, as_json: bool) -> None:
                     show.text(sides["told"]),
                 )
         show.console.print(rows)
-    if not (found.probable or found.doubts or found.twins or found.conflicts):
+    show_questions(found.accounts)
+    if not (found.probable or found.doubts or found.twins or found.conflicts or found.accounts):
         show.console.print("nothing to look at")
 
 
@@ -80,7 +83,7 @@ def _show_pairs(title: str, pairs: Sequence[Question]) -> None:
 @space_option
 def merge(keep: str, drop: str, space: str | None) -> None:
     """Say that two transactions of one account are one movement."""
-    _told(with_space(space, lambda opened, chosen: hub.merge(opened, chosen, keep, drop)))
+    show.noted(with_space(space, lambda opened, chosen: hub.merge(opened, chosen, keep, drop)))
 
 
 @click.command("split-apart")
@@ -92,7 +95,7 @@ def split_apart(transaction: str, strand: str, space: str | None) -> None:
     for decision in with_space(
         space, lambda opened, chosen: hub.split_apart(opened, chosen, transaction, strand)
     ):
-        _told(decision)
+        show.noted(decision)
 
 
 @click.command()
@@ -102,7 +105,7 @@ def split_apart(transaction: str, strand: str, space: str | None) -> None:
 def edit(transaction: str, values: tuple[str, ...], space: str | None) -> None:
     """Fix fields of a transaction; what sources tell later leaves these alone."""
     pairs = dict(_pair(value) for value in values)
-    _told(with_space(space, lambda opened, chosen: hub.edit(opened, chosen, transaction, pairs)))
+    show.noted(with_space(space, lambda opened, chosen: hub.edit(opened, chosen, transaction, pairs)))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -117,7 +120,7 @@ def _pair(text: str) -> tuple[str, str]:
 @space_option
 def reconcile(transaction: str, space: str | None) -> None:
     """Mark a transaction as settled with your records: its amount and day stay; `review` shows what differs."""
-    _told(with_space(space, lambda opened, chosen: hub.lock(opened, chosen, transaction)))
+    show.noted(with_space(space, lambda opened, chosen: hub.lock(opened, chosen, transaction)))
 
 
 @click.command()
@@ -125,7 +128,7 @@ def reconcile(transaction: str, space: str | None) -> None:
 @space_option
 def delete(transaction: str, space: str | None) -> None:
     """Take a transaction out of the ledger for good, whatever its sources tell of it later."""
-    _told(with_space(space, lambda opened, chosen: hub.delete(opened, chosen, transaction)))
+    show.noted(with_space(space, lambda opened, chosen: hub.delete(opened, chosen, transaction)))
 
 
 @click.command()
@@ -138,7 +141,7 @@ def split(transaction: str, parts: tuple[str, ...], space: str | None) -> None:
         amounts = [Decimal(part) for part in parts]
     except InvalidOperation:
         raise click.BadParameter(f"{', '.join(parts)}: amounts are numbers such as -12.30") from None
-    _told(with_space(space, lambda opened, chosen: hub.split(opened, chosen, transaction, amounts)))
+    show.noted(with_space(space, lambda opened, chosen: hub.split(opened, chosen, transaction, amounts)))
 
 
 @click.command()
@@ -146,11 +149,17 @@ def split(transaction: str, parts: tuple[str, ...], space: str | None) -> None:
 @_limit
 @as_json_option
 def decisions(space: str | None, limit: int, *, as_json: bool) -> None:
-    """List what people said of transactions and stands, the latest first."""
-    found = with_space(space, lambda opened, chosen: hub.decided(opened, chosen, limit))
+    """List what people said of transactions and accounts and stands, the latest first."""
+
+    async def read(opened: Installation, chosen: Space) -> tuple[list[Decision], list[AccountDecision]]:
+        said = await accounts.decided(opened, chosen)
+        return await hub.decided(opened, chosen, limit), said[:limit]
+
+    found, of_accounts = with_space(space, read)
     if as_json:
-        click.echo(show.as_json(found))
+        click.echo(show.as_json([*found, *of_accounts]))
         return
+    show_decisions(of_accounts)
     rows = show.table("decision", "kind", "transaction", "and", "what")
     for row in found:
         other = str(row.other_id) if row.other_id else ""
@@ -185,7 +194,3 @@ def rebuild(account: str | None, space: str | None) -> None:
     show.console.print(
         f"{changed} transactions changed" if changed else "nothing changed: the ledger was as derived"
     )
-
-
-def _told(decision: UUID) -> None:
-    show.console.print(f"noted as {decision} (`caudal undo` takes it back)")

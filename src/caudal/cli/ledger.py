@@ -25,7 +25,15 @@ def accounts(space: str | None, *, as_json: bool) -> None:
     """List accounts with what the ledger holds, what the bank told last, and the proof."""
     views = with_space(space, ledger.accounts)
     if as_json:
-        click.echo(show.as_json([{**msgspec.structs.asdict(view.held), "told": view.told} for view in views]))
+        rows = [
+            {
+                **msgspec.structs.asdict(view.held),
+                "told": view.told,
+                "shares_limit_with": view.shares_limit_with,
+            }
+            for view in views
+        ]
+        click.echo(show.as_json(rows))
         return
     show_accounts(views)
 
@@ -49,6 +57,14 @@ def show_accounts(views: list[AccountView]) -> None:
             show.verdict(held.verdict, held.proven_to, held.off_by, held.off_since, held.currency),
         )
     show.console.print(rows)
+    for name, others in sorted(
+        {
+            view.held.name: ", ".join(view.shares_limit_with) for view in views if view.shares_limit_with
+        }.items()
+    ):
+        show.console.print(
+            f"{show.text(name)} shares its credit line with {show.text(others)}: count it once"
+        )
 
 
 @click.command()

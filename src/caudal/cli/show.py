@@ -4,6 +4,7 @@ import sys
 from datetime import date
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from rich.console import Console
@@ -70,6 +71,17 @@ def findings(found: str) -> str:
     """What spoke for a match, each with its weight."""
     told = msgspec.json.decode(found, type=list[tuple[str, int]])
     return ", ".join(f"{text(what)} {weight:+d}" for what, weight in told)
+
+
+def counts(found: str) -> str:
+    """What was counted, by name."""
+    told = msgspec.json.decode(found, type=dict[str, int])
+    return ", ".join(f"{text(what)} {count}" for what, count in told.items())
+
+
+def noted(decision: UUID) -> None:
+    """That a person's word was kept, and how to take it back."""
+    console.print(f"noted as {decision} (`caudal undo` takes it back)")
 
 
 def as_json(value: object) -> str:

@@ -11,13 +11,15 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.hub import audit
+from caudal.hub import accounts, audit
 from caudal.hub.installation import Installation
 from caudal.hub.ledger import one_transaction
 from caudal.matching.evidence import CERTAIN
 from caudal.model.errors import ConflictError, NotFound
 from caudal.model.money import EXACT, Money
+from caudal.store import accounts as account_store
 from caudal.store import events, matching
+from caudal.store.accounts import AccountQuestion
 from caudal.store.database import Transaction
 from caudal.store.matching import ConflictRow, Decision, Question, Strand
 from caudal.store.spaces import Space
@@ -41,12 +43,14 @@ _BATCH: Final = 500
 
 class Review(msgspec.Struct, frozen=True):
     """What deserves a person's look: `probable` was taken for one, `doubts` were kept apart, `twins` are told alike by
-    one source where no balance shows that they are several, `conflicts` differ from what a person fixed."""
+    one source where no balance shows that they are several, `conflicts` differ from what a person fixed, of `accounts`
+    two may be one."""
 
     probable: list[Question]
     doubts: list[Question]
     twins: list[Question]
     conflicts: list[ConflictRow]
+    accounts: list[AccountQuestion]
 
 
 async def merge(installation: Installation, space: Space, keep: str, drop: str) -> UUID:
@@ -143,8 +147,10 @@ async def split(installation: Installation, space: Space, transaction: str, part
 
 
 async def undo(installation: Installation, space: Space, decision: UUID) -> None:
-    """Take a word back. Raises NotFound."""
+    """Take a word back, on transactions or on accounts. Raises NotFound."""
     async with installation.store.transaction(space.space_id) as tx:
+        if await accounts.undo(tx, installation, space, decision):
+            return
         of = await matching.undo(tx, space.space_id, decision)
         if not of:
             raise NotFound(f"no decision {decision} stands in space {space.name}")
@@ -167,6 +173,7 @@ async def review(installation: Installation, space: Space, limit: int) -> Review
             await matching.doubts(tx, space.space_id, limit),
             await matching.twins(tx, space.space_id, limit),
             await matching.conflicts(tx, space.space_id, limit),
+            await account_store.doubts(tx, space.space_id, limit),
         )
 
 

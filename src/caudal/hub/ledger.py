@@ -1,12 +1,15 @@
 """Reading the ledger: accounts, transactions, proof, quarantine, and why a transaction is what it is."""
 
 import re
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from caudal.hub.installation import Installation
+from caudal.matching.credit import Credit, shared_lines
 from caudal.model.errors import ConflictError, NotFound
+from caudal.store import accounts as accounts_store
 from caudal.store import ledger, spaces
 from caudal.store.database import Transaction
 from caudal.store.ledger import (
@@ -21,14 +24,18 @@ from caudal.store.ledger import (
 from caudal.store.spaces import Space
 from caudal.sync.concluding import standing
 
+_CREDIT_DAYS: Final = 30
+"""Of so many days that a credit line was told for, the latest, is looked whether cards share it."""
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account in one currency, beside the latest balance its sources told."""
+    """An account in one currency, beside the latest balance its sources told. `shares_limit_with`: the cards, by
+    name, that draw on its credit line: what is left of it is theirs too, once."""
 
     held: AccountRow
     told: ToldBalance | None
+    shares_limit_with: list[str]
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -53,16 +60,36 @@ async def accounts(installation: Installation, space: Space) -> list[AccountView
     async with installation.store.transaction(space.space_id) as tx:
         rows = await ledger.accounts(tx, space.space_id)
         told = await ledger.told_balances(tx, space.space_id)
-    return [AccountView(row, told.get((row.account_id, row.currency))) for row in rows]
+        credit = await accounts_store.credit_told(tx, space.space_id, _CREDIT_DAYS)
+    names = {str(row.account_id): row.name for row in rows}
+    sharing = shared_lines(
+        Credit(
+            str(each.account_id),
+            str(each.connection_id),
+            each.as_of,
+            each.currency,
+            each.credit_limit,
+            each.available,
+        )
+        for each in credit
+    )
+    return [
+        AccountView(
+            row,
+            told.get((row.account_id, row.currency)),
+            sorted(names[other] for other in sharing.get(str(row.account_id), ())),
+        )
+        for row in rows
+    ]
 
 
 async def account_id(installation: Installation, space: Space, text: str) -> UUID:
-    """The account of this id or name. Raises NotFound."""
+    """The account of this id or name; of one that was joined to another, that other. Raises NotFound."""
     async with installation.store.transaction(space.space_id) as tx:
         account = await spaces.find_account(tx, space.space_id, text)
     if account is None:
         raise NotFound(f"no account {text!r} in space {space.name}: `caudal accounts` lists them")
-    return account.account_id
+    return account.joined_into or account.account_id
 
 
 async def transactions(installation: Installation, space: Space, which: Filter) -> list[TransactionRow]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.matching.accounts import Shown, same_accounts
+from caudal.matching.accounts import SameAccount, Shown, same_accounts
 from caudal.model.changes import (
     AccountGone,
     AccountSeen,
@@ -26,6 +26,7 @@ from caudal.model.changes import (
     Unreadable,
 )
 from caudal.model.errors import ConflictError, NotFound, Revoked, Superseded
+from caudal.store.accounts import Likely, accounts_shown, raise_doubts
 from caudal.store.database import Transaction, json_rows, storable
 from caudal.store.ids import new_id
 from caudal.store.incoming import copy_text, families
@@ -80,6 +81,7 @@ class _SourceAccount(msgspec.Struct, frozen=True):
     reference: str
     source_account_id: UUID
     account_id: UUID
+    home_id: UUID
     name: str
     kind: str
     currency: str
@@ -112,9 +114,10 @@ class _Standing(msgspec.Struct, frozen=True):
 class _Account(msgspec.Struct, frozen=True):
     account_id: UUID
     name: str
+    joined_into: UUID | None
 
 
-class _Known(msgspec.Struct, frozen=True):
+class _Rows(msgspec.Struct, frozen=True):
     rows: int
 
 
@@ -275,7 +278,7 @@ async def know_the_ledger(tx: Transaction, written: int) -> None:
 
     Without them it looks single rows up along whole spaces, until autovacuum comes by: for a first sync, too late.
     """
-    known = await tx.first("rows_known", _Known)
+    known = await tx.first("rows_known", _Rows)
     if known is not None and known.rows < written:
         await tx.run("make_statistics")
 
@@ -325,26 +328,28 @@ async def _see_accounts(
     }
     anew = any(isinstance(change, AccountSeen) and change.ref not in known for change in changes)
     await tx.run("lock_names", space_id=target.space_id, wanted=anew)
-    names = {
-        row.account_id: row.name for row in await tx.all("account_names", _Account, space_id=target.space_id)
-    }
-    same = await _known_elsewhere(tx, target, changes, known) if anew else {}
+    there = await tx.all("account_names", _Account, space_id=target.space_id)
+    names = {row.account_id: row.name for row in there}
+    joined = {row.account_id: row.joined_into for row in there if row.joined_into}
+    same, doubts = await _known_elsewhere(tx, target, changes, known) if anew else ({}, [])
     for change in changes:
         if isinstance(change, AccountSeen):
             before, route = known.get(change.ref), target.routes.get(change.ref)
-            if before and route and route.account_id != before.account_id:
+            home_id = before.home_id if before else route.account_id if route else None
+            home_id = home_id or same.get(change.ref) or new_id()
+            account_id = before.account_id if before else joined.get(home_id, home_id)
+            if before and route and joined.get(route.account_id, route.account_id) != account_id:
                 raise ConflictError(
                     f"{change.name or change.ref} is booked to “{names[before.account_id]}” already; "
-                    "an import can't move it to another account"
+                    "an import can't move it to another account (`caudal join-accounts` makes one of two)"
                 )
-            account_id = before.account_id if before else route.account_id if route else None
-            account_id = account_id or same.get(change.ref) or new_id()
             if account_id not in names:
                 names[account_id] = free_name(route.name if route else _name_of(change), names.values())
             known[change.ref] = _SourceAccount(
                 reference=change.ref,
                 source_account_id=before.source_account_id if before else new_id(),
                 account_id=account_id,
+                home_id=home_id,
                 name=change.name,
                 kind=change.kind,
                 currency=change.currency,
@@ -362,6 +367,12 @@ async def _see_accounts(
     accounts = {row["account_id"]: {**row, "name": names[row["account_id"]]} for row in rows}
     await tx.run("upsert_accounts", space_id=target.space_id, rows=json_rows(list(accounts.values())))
     await tx.run("upsert_source_accounts", **scope, rows=json_rows(rows))
+    if doubts:
+        asked = [
+            Likely(known[SourceRef(same.shown)].source_account_id, UUID(same.like), same.rule)
+            for same in doubts
+        ]
+        await raise_doubts(tx, target.space_id, asked)
     gone = [change.ref for change in changes if isinstance(change, AccountGone)]
     await tx.run("mark_accounts_gone", **scope, references=gone)
     return known
@@ -372,13 +383,21 @@ async def _known_elsewhere(
     target: PageTarget,
     changes: Iterable[Change],
     known: Mapping[SourceRef, _SourceAccount],
-) -> dict[SourceRef, UUID]:
-    """Of accounts shown for the first time: those that another connection shows already, and which account they are."""
+) -> tuple[dict[SourceRef, UUID], list[SameAccount]]:
+    """Of accounts shown for the first time: those that another connection shows already, and where they belong; and
+    those that may be, of which a person is to be asked. Each statement file is a connection of its own here."""
     scope = {"space_id": target.space_id, "connection_id": target.connection_id}
-    shown = await tx.all("accounts_shown", Shown, space_id=target.space_id)
+    rows = await accounts_shown(tx, target.space_id)
     bank = await tx.first("connection_bank", _Bank, **scope)
-    if bank is None or not shown:
-        return {}
+    if bank is None or not rows:
+        return {}, []
+    here = {change.ref for change in changes if isinstance(change, AccountSeen)}
+    shown = [
+        msgspec.structs.replace(row, connection=row.key)
+        if row.provider == "file" and row.reference not in here
+        else row
+        for row in rows
+    ]
     new = {
         change.ref: Shown(
             key=change.ref,
@@ -398,7 +417,9 @@ async def _known_elsewhere(
         if isinstance(change, AccountSeen) and change.ref not in known and change.ref not in target.routes
     }
     found = same_accounts(list(new.values()), shown)
-    return {SourceRef(same.shown): UUID(same.account) for same in found if same.certain}
+    places = {row.key: row.place for row in rows}
+    certain = {SourceRef(same.shown): places[same.like] for same in found if same.certain}
+    return certain, [same for same in found if not same.certain]
 
 
 def _name_of(account: AccountSeen) -> str:

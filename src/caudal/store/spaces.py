@@ -54,12 +54,13 @@ class ShownAccount(msgspec.Struct, frozen=True):
 
 
 class NamedAccount(msgspec.Struct, frozen=True):
-    """An account as a person refers to it."""
+    """An account as a person refers to it. `joined_into`: where it is found, if it was joined to another."""
 
     account_id: UUID
     name: str
     kind: str
     currency: str
+    joined_into: UUID | None
 
 
 class _InstitutionId(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ from caudal.store.pages import (
     stage_page,
 )
 from caudal.sync.concluding import conclude_page
+from caudal.sync.overlapping import join_alike, new_ones
 from caudal.sync.proving import conclude_proofs
 from caudal.sync.rules import after
 
@@ -246,15 +247,19 @@ class _Source:
 
 async def _finish(store: Store, job: Job, report: Report, outcome: str, error: CaudalError | None) -> None:
     """Write down how the run ended, what that makes of the connection, when it comes again, and what the told balances
-    now say."""
+    now say. Accounts that it has told to the end for the first time are then held beside the others."""
     scope = (job.space_id, job.connection_id)
+    told_all = outcome == "complete" and error is None
     async with store.transaction(job.space_id) as tx:
         if accounts := await ledger.proofs_due(tx, *scope):
             await conclude_proofs(tx, job.space_id, accounts)
         told = None if isinstance(error, NotReady) else error
         await spaces.finish_run(tx, job.space_id, report.run_id, outcome, told)
         await settle(tx, job, error, unfinished=report.unfinished)
+        new = await new_ones(tx, *scope) if told_all else []
         await events.write(tx, *scope, [_finished(job, report, outcome, error)])
+    if new:
+        await join_alike(store, *scope, job.routes.keys())
 
 
 async def settle(

@@ -76,24 +76,33 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and stream =
 
 -- name: source_accounts
 -- The accounts this connection has shown so far. `succeeds`: another to the same provider, which has ended, showed it too.
-select s.reference, s.source_account_id, s.account_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution, s.mask,
-    s.persistent_id, s.withdraws, s.selected, exists (
+select s.reference, s.source_account_id, s.account_id, s.home_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution,
+    s.mask, s.persistent_id, s.withdraws, s.selected, exists (
         select from caudal.source_account other
         join caudal.connection ended on ended.space_id = other.space_id and ended.connection_id = other.connection_id
-        where other.account_id = s.account_id and other.space_id = s.space_id and ended.state = 'revoked'
+        where other.account_id = s.account_id and other.home_id = s.home_id and other.space_id = s.space_id
+            and ended.state = 'revoked'
             and ended.provider = c.provider and c.provider not in ('file', 'manual')) as succeeds
 from caudal.source_account s
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
 where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
 
 -- name: accounts_shown
--- Every account as each connection of the space shows it, with what its bank is called.
+-- Every account as each connection of the space shows it, with what its bank is called. `place`: where it is booked but for
+-- accounts that were joined.
 select s.source_account_id::text as key, s.account_id::text as account, s.connection_id::text as connection, c.provider,
     s.kind, s.currency, s.name, s.iban, s.number, s.mask, s.persistent_id,
-    coalesce(s.institution, i.name, i.reference, '') as bank, c.state = 'revoked' as ended
+    coalesce(s.institution, i.name, i.reference, '') as bank, c.state = 'revoked' as ended, s.reference,
+    coalesce(parted.other_id, s.home_id) as place, s.gone_at is not null as gone
 from caudal.source_account s
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
 left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
+left join lateral (
+    select d.other_id from caudal.account_decision d
+    where d.source_account_id = s.source_account_id and d.space_id = s.space_id and d.undone_at is null
+    order by d.made_at desc, d.decision_id desc
+    limit 1
+) parted on true
 where s.space_id = %(space_id)s
 order by s.created_at, s.source_account_id
 
@@ -110,8 +119,8 @@ where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
 select case when %(wanted)s then pg_advisory_xact_lock(20262, hashtext(%(space_id)s::text)) end
 
 -- name: account_names
--- Names taken in this space.
-select account_id, name from caudal.account where space_id = %(space_id)s
+-- Names taken in this space, and where accounts that were joined are found.
+select account_id, name, joined_into from caudal.account where space_id = %(space_id)s
 
 -- name: upsert_accounts
 -- Accounts for source accounts seen for the first time; one whose currency no source had told yet learns it.
@@ -124,12 +133,13 @@ where a.currency = 'XXX' and excluded.currency <> 'XXX'
 -- name: upsert_source_accounts
 -- What the source says of its accounts, the latest word.
 insert into caudal.source_account
-    (space_id, connection_id, source_account_id, account_id, reference, name, kind, currency, iban, number,
+    (space_id, connection_id, source_account_id, account_id, home_id, reference, name, kind, currency, iban, number,
     institution, mask, persistent_id, withdraws)
-select %(space_id)s, %(connection_id)s, source_account_id, account_id, reference, name, kind, currency, iban,
+select %(space_id)s, %(connection_id)s, source_account_id, account_id, home_id, reference, name, kind, currency, iban,
     number, institution, mask, persistent_id, withdraws
-from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, reference text, name text,
-    kind text, currency text, iban text, number text, institution text, mask text, persistent_id text, withdraws boolean)
+from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, home_id uuid, reference text,
+    name text, kind text, currency text, iban text, number text, institution text, mask text, persistent_id text,
+    withdraws boolean)
 on conflict on constraint source_account_reference_unique do update set
     name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
     number = excluded.number, institution = excluded.institution, mask = excluded.mask,
@@ -655,7 +665,7 @@ delete from resolved
 -- of. What a connection to the same provider that has ended told of those days, and is of no movement that this one told
 -- too, the bank has withdrawn or corrected since: it joins the incoming as gone. Days compared before are not again.
 with told as (
-    select s.source_account_id, s.account_id, c.provider, coalesce(w.start_on, (
+    select s.source_account_id, s.account_id, s.home_id, c.provider, coalesce(w.start_on, (
             select min(o.booked_on) from caudal.observation o
             where o.space_id = s.space_id and o.source_account_id = s.source_account_id)) as first_on
     from jsonb_to_recordset(%(rows)s) as w (source_account_id uuid, start_on date)
@@ -666,6 +676,7 @@ with told as (
         coalesce(e.compared_from, 'infinity') as compared_from
     from told
     join caudal.source_account e on e.space_id = %(space_id)s and e.account_id = told.account_id
+        and e.home_id = told.home_id
     join caudal.connection c on c.space_id = e.space_id and c.connection_id = e.connection_id
         and c.state = 'revoked' and c.provider = told.provider
     where told.first_on < coalesce(e.compared_from, 'infinity')

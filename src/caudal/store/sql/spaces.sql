@@ -127,8 +127,8 @@ with changed as (
 select before from changed
 
 -- name: find_account
--- Accounts by id or by name.
-select account_id, name, kind, currency from caudal.account
+-- Accounts by id or by name, and where one that was joined to another is found.
+select account_id, name, kind, currency, joined_into from caudal.account
 where space_id = %(space_id)s and (account_id::text = %(text)s or name = %(text)s)
 
 -- name: start_run

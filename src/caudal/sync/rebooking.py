@@ -1,0 +1,64 @@
+"""Booking source accounts where they belong, once something was said of accounts, and concluding anew what they tell.
+
+All of it is one transaction of the database: nobody sees an account whose movements have gone and whose balances
+stay. What is held in memory is bounded by the batch; the connections of the space wait with their pages until it is
+done.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from caudal.matching.bookings import booked, ends
+from caudal.store import accounts, ledger, matching
+from caudal.store.accounts import AccountDecision, Booking
+from caudal.store.database import Transaction
+from caudal.sync.concluding import conclude_anew
+from caudal.sync.proving import conclude_proofs
+
+_BATCH: Final = 500
+"""Transactions concluded at a time."""
+_NOBODY: Final = UUID(int=0)
+
+
+async def rebook(tx: Transaction, space_id: UUID) -> int:
+    """Book every source account where the words that stand have it, in a transaction that holds the space's accounts
+    (`accounts.hold`). Returns how many went elsewhere."""
+    there = await accounts.bookings(tx, space_id)
+    joined, targets = targets_of(there, await accounts.decisions(tx, space_id))
+    moved = {
+        each.source_account_id: targets[each.source_account_id]
+        for each in there
+        if targets[each.source_account_id] != each.account_id
+    }
+    await accounts.book(tx, space_id, joined, moved)
+    if not moved:
+        return 0
+    left = {each.account_id for each in there if each.source_account_id in moved}
+    touched = sorted(left | set(moved.values()))
+    await matching.lock(tx, space_id, touched)
+    await accounts.book_transactions(tx, space_id, sorted(left))
+    for account_id in touched:
+        await _conclude(tx, space_id, account_id)
+    await accounts.forget_empty_days(tx, space_id, touched)
+    full = set(targets.values())
+    await conclude_proofs(tx, space_id, [account_id for account_id in touched if account_id in full])
+    await ledger.replace_proofs(tx, space_id, [each for each in touched if each not in full], [])
+    return len(moved)
+
+
+def targets_of(
+    there: Sequence[Booking], said: Sequence[AccountDecision]
+) -> tuple[dict[UUID, UUID], dict[UUID, UUID]]:
+    """Where joined accounts are found, and where each source account belongs."""
+    homes = {each.source_account_id: each.home_id for each in there}
+    joins = [(word.other_id, word.account_id) for word in said if word.kind == "join"]
+    parts = [(word.source_account_id, word.other_id) for word in said if word.source_account_id is not None]
+    return ends(joins), booked(homes, parts, joins)
+
+
+async def _conclude(tx: Transaction, space_id: UUID, account_id: UUID) -> None:
+    after = _NOBODY
+    while batch := await matching.of_account(tx, space_id, account_id, after, _BATCH):
+        await conclude_anew(tx, space_id, [account_id], batch)
+        after = batch[-1]
