@@ -62,6 +62,13 @@ SPOILED = {
         ),
         "space home: ledger",
     ),
+    "a source account booked elsewhere by hand": (
+        (
+            "with a as (insert into caudal.account (space_id, name, kind, currency) select space_id, 'x', 'other', 'EUR' "
+            "from caudal.space returning account_id) update caudal.source_account set account_id = a.account_id from a"
+        ),
+        "space home: ledger",
+    ),
     "a transaction gone by hand": (
         (
             "update caudal.transaction set gone_at = now() where transaction_id = "

@@ -22,7 +22,7 @@ select
 
 -- name: strayed_transactions
 -- Transactions that do not say what the observation they follow says, or follow one that isn't theirs, or isn't the
--- latest of its chain that is: there must be none.
+-- latest of its chain that is, or are on another account than the source account that tells of them: there must be none.
 select count(*) as strayed
 from caudal.transaction t
 left join lateral (
@@ -38,6 +38,9 @@ left join lateral (
 where t.space_id = %(space_id)s and (
     not t.concluded and (t.amount, t.currency, t.booked_on, t.status, t.gone_at is not null, t.transaction_id)
     is distinct from (o.amount, o.currency, o.booked_on, o.status, o.gone, l.transaction_id)
+    or t.account_id is distinct from (
+        select s.account_id from caudal.source_account s
+        where s.space_id = o.space_id and s.source_account_id = o.source_account_id)
     or exists (select from caudal.observation later
         join caudal.observation_link theirs
             on theirs.space_id = later.space_id and theirs.observation_id = later.observation_id
