@@ -1,7 +1,7 @@
 """One-to-one: each of one side to at most one of the other, so that the whole gain is greatest."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 Gains = Mapping[tuple[int, int], int]
@@ -20,7 +20,9 @@ def best_pairs(gains: Gains) -> list[tuple[int, int]]:
         of_left[i].append(j)
         of_right[j].append(i)
     found: list[tuple[int, int]] = []
-    for lefts, rights in _components(of_left, of_right):
+    alone = {i: j for i, [j, *more] in of_left.items() if not more and len(of_right[j]) == 1}
+    found += alone.items()
+    for lefts, rights in _components(of_left, of_right, alone):
         if len(lefts) == 1 or len(rights) == 1:
             _, i, j = max((gains[i, j], -i, -j) for i in lefts for j in of_left[i])
             found.append((-i, -j))
@@ -33,10 +35,10 @@ def best_pairs(gains: Gains) -> list[tuple[int, int]]:
 
 
 def _components(
-    of_left: Mapping[int, Sequence[int]], of_right: Mapping[int, Sequence[int]]
+    of_left: Mapping[int, Sequence[int]], of_right: Mapping[int, Sequence[int]], alone: Collection[int]
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """The lefts and rights that hang together by possible pairs."""
-    seen: set[int] = set()
+    """The lefts and rights that hang together by possible pairs, without lefts that are `alone` with their right."""
+    seen = set(alone)
     for first, its_rights in of_left.items():
         if first in seen:
             continue

@@ -7,6 +7,7 @@ They are rounded from counts on generated accounts with real merchants' texts (d
 
 import enum
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -25,6 +26,11 @@ class Manner(enum.StrEnum):
     LIVE = "live"
     FILE = "file"
     MANUAL = "manual"
+
+    @classmethod
+    def of(cls, provider: str) -> "Manner":
+        """How what comes by this provider is told."""
+        return cls.FILE if provider == "file" else cls.MANUAL if provider == "manual" else cls.LIVE
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -73,7 +79,7 @@ def days_apart(days: int) -> str:
     return f"{days} day{'s' if days > 1 else ''} apart"
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What was found, each with its weight."""
 
     found: tuple[tuple[str, int], ...]
@@ -105,34 +111,88 @@ _PENDING: Final = -10
 _LIKE: Final = ((85, 40), (60, 25), (40, 5), (25, -15), (0, -40))
 """(at least so many percent alike, weight)."""
 _SAME_PART, _ONE_PART, _OTHER_PART = 40, -10, -60
+_NONE: Final[frozenset[str]] = frozenset()
 
 
-def across(
-    one: Sequence[Strand], other: Sequence[Strand], *, same_words: bool, by_file: bool
-) -> Evidence | None:
+class Traits:
+    """What of one movement's strands is compared with another's, drawn from them once."""
+
+    __slots__ = ("amounts", "currencies", "days", "gone", "pending", "references", "texts")
+
+    def __init__(self, strands: Sequence[Strand]) -> None:
+        if len(strands) == 1:
+            [only] = strands
+            self.currencies = frozenset((only.currency,))
+            self.days = only.days
+            self.amounts = (only.units,) if only.pending else (only.units, *only.once)
+            self.texts = only.texts
+            self.pending, self.gone = only.pending, only.gone
+            named = named_by(only.reference)
+            self.references = frozenset((named,)) if named else _NONE
+            return
+        self.currencies = frozenset(strand.currency for strand in strands)
+        self.days = tuple({day for strand in strands for day in strand.days})
+        self.amounts = tuple(_amounts(strands))
+        self.texts = tuple(sorted({text for strand in strands for text in strand.texts}))
+        self.pending = all(strand.pending for strand in strands)
+        self.gone = all(strand.gone for strand in strands)
+        self.references = frozenset(named for strand in strands if (named := named_by(strand.reference)))
+
+
+def across(one: Traits, other: Traits, *, same_words: bool, by_file: bool) -> Evidence | None:
     """Of two sources (or groups of them): what speaks for one movement. None where it can't be. `by_file`: one of them is
     a statement file, which may round otherwise, and date by another of the bank's days."""
-    if {strand.currency for strand in one} != {strand.currency for strand in other}:
+    apart = _least_apart(one.days, other.days)
+    if apart > (1 if same_words else _DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX):
         return None
-    units = min(abs(a - b) for a in _amounts(one) for b in _amounts(other))
-    apart = min(abs(a - b) for a in _days(one) for b in _days(other))
-    days_max = 1 if same_words else _DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX
-    if units > (1 if by_file else 0) or apart > days_max:
+    units = _least_apart(one.amounts, other.amounts)
+    if units > (1 if by_file else 0) or one.currencies != other.currencies:
         return None
+    withdrawn = one.gone or other.gone
+    return _found(
+        same_words,
+        units > 0,
+        apart,
+        one.texts,
+        other.texts,
+        not one.references.isdisjoint(other.references),
+        withdrawn,
+        not withdrawn and one.pending != other.pending,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _found(  # noqa: PLR0917  # all that it is cached by
+    same_words: bool,  # noqa: FBT001
+    one_off: bool,  # noqa: FBT001
+    apart: int,
+    texts: tuple[str, ...],
+    others: tuple[str, ...],
+    same_reference: bool,  # noqa: FBT001
+    withdrawn: bool,  # noqa: FBT001
+    one_pending: bool,  # noqa: FBT001
+) -> Evidence:
+    """Twins of one price, told in the same words on days as far apart, are of the same evidence: it is weighed once."""
     found = [("same amount", _SAME_WORDS_BASE if same_words else _BASE)]
-    if units:
+    if one_off:
         found.append(("amount off by the smallest unit", _ONE_UNIT))
     if apart:
         days = _SAME_WORDS_DAY * apart if same_words else _DAYS[apart]
         found.append((days_apart(apart), days))
-    found += _of_texts(one, other)
-    if _references(one) & _references(other):
+    found += _of_texts(texts, others)
+    if same_reference:
         found.append(("same reference", _REFERENCE))
-    if all(strand.gone for strand in one) or all(strand.gone for strand in other):
+    if withdrawn:
         found.append(("one was withdrawn", _GONE))
-    elif all(strand.pending for strand in one) != all(strand.pending for strand in other):
+    elif one_pending:
         found.append(("one is pending", _PENDING))
     return Evidence(tuple(found))
+
+
+def _least_apart(here: Sequence[int], there: Sequence[int]) -> int:
+    if len(here) == 1 == len(there):
+        return abs(here[0] - there[0])
+    return min(abs(a - b) for a in here for b in there)
 
 
 _SETTLES_DAYS_MAX: Final = 8
@@ -152,7 +212,7 @@ def settles(pending: Strand, booked: Strand) -> Evidence | None:
     later = booked.days[0] - pending.days[0]
     if not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
         return None
-    texts = [(what, max(weight, _HOLD_UNLIKE)) for what, weight in _of_texts([pending], [booked])]
+    texts = [(what, max(weight, _HOLD_UNLIKE)) for what, weight in _of_texts(pending.texts, booked.texts)]
     if pending.units == booked.units:
         amount = ("same amount", 30)
     elif later > _SETTLES_HIGHER_DAYS_MAX or sum(weight for _, weight in texts) < 20 or booked.units > 0:
@@ -173,7 +233,7 @@ def took_place(vanished: Strand, new: Strand) -> Evidence | None:
     apart = min(abs(a - b) for a in vanished.days for b in new.days)
     if apart > _VANISHED_DAYS_MAX:
         return None
-    texts = _of_texts([vanished], [new])
+    texts = _of_texts(vanished.texts, new.texts)
     if vanished.units == new.units:
         amount = ("same amount", 30)
     elif vanished.pending and not new.pending:
@@ -199,7 +259,7 @@ def corrected(withdrawn: Strand, told: Strand) -> Evidence | None:
         return None
     if not withdrawn.gone or told.gone or withdrawn.pending or withdrawn.days[0] != told.days[0]:
         return None
-    texts = _of_texts([withdrawn], [told])
+    texts = _of_texts(withdrawn.texts, told.texts)
     if sum(weight for _, weight in texts) < _LIKE[0][1]:
         return None
     return Evidence((*texts, ("told no more since the login was linked anew", _CORRECTED)))
@@ -215,28 +275,19 @@ def _amounts(strands: Sequence[Strand]) -> set[int]:
     return booked or {strand.units for strand in strands}
 
 
-def _days(strands: Iterable[Strand]) -> set[int]:
-    return {day for strand in strands for day in strand.days}
-
-
-def _references(strands: Iterable[Strand]) -> set[str]:
-    return {named for strand in strands if (named := named_by(strand.reference))}
-
-
-def _of_texts(one: Iterable[Strand], other: Iterable[Strand]) -> list[tuple[str, int]]:
+def _of_texts(texts: Iterable[str], others: Iterable[str]) -> list[tuple[str, int]]:
     """How alike the texts are, by those most alike; and which instalments they speak of."""
-    here = {read(text) for strand in one for text in strand.texts}
-    there = {read(text) for strand in other for text in strand.texts}
+    here, there = {read(text) for text in texts}, {read(text) for text in others}
     found: list[tuple[str, int]] = []
     alike = [percent for a in here for b in there if (percent := likeness(a.letters, b.letters)) is not None]
     if alike:
         best = max(alike)
         found.append((f"texts {best} % alike", next(weight for least, weight in _LIKE if best >= least)))
-    parts, others = ({words.part for words in side if words.part} for side in (here, there))
-    if parts & others:
+    parts, other_parts = ({words.part for words in side if words.part} for side in (here, there))
+    if parts & other_parts:
         found.append(("same instalment", _SAME_PART))
-    elif parts and others:
+    elif parts and other_parts:
         found.append(("another instalment", _OTHER_PART))
-    elif parts or others:
+    elif parts or other_parts:
         found.append(("only one names an instalment", _ONE_PART))
     return found

@@ -6,7 +6,8 @@ whole of the evidence is greatest. Two strands of one source are never one becau
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from caudal.matching.evidence import (
     Manner,
     Source,
     Strand,
+    Traits,
     across,
     corrected,
     settles,
@@ -26,7 +28,7 @@ from caudal.matching.evidence import (
 )
 
 
-class Join(msgspec.Struct, frozen=True):
+class Join(msgspec.Struct, frozen=True, gc=False):
     """Why `strand` is of the movement that `to` is of."""
 
     strand: str
@@ -49,7 +51,7 @@ class Doubt(msgspec.Struct, frozen=True):
     evidence: Evidence
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """One movement: its strands, that which founded it first, and why the others are of it."""
 
     strands: tuple[Strand, ...]
@@ -93,15 +95,28 @@ def _order(source: Source) -> tuple[bool, bool, str, int, str]:
 class _Party:
     """A movement in the making."""
 
+    __slots__ = ("_traits", "joins", "middle", "sources", "strands")
+
     def __init__(self, strand: Strand) -> None:
         self.strands = [strand]
         self.joins: list[Join] = []
-        self.sources = {strand.source}
+        self.sources = frozenset((strand.source,))
+        self.middle = min(strand.days) + max(strand.days)
+        self._traits: Traits | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """What of its strands is compared."""
+        if self._traits is None:
+            self._traits = Traits(self.strands)
+        return self._traits
 
     def take(self, other: "_Party", rule: str, evidence: Evidence) -> None:
         self.joins += [*other.joins, Join(other.strands[0].key, self.strands[0].key, rule, evidence)]
         self.strands += other.strands
         self.sources |= other.sources
+        days = [day for strand in self.strands for day in strand.days]
+        self.middle, self._traits = min(days) + max(days), None
 
 
 Judge = Callable[[_Party, _Party], Evidence | None]
@@ -120,15 +135,15 @@ class _Table:
     def seat(self, source: Source, new: list[_Party]) -> None:
         """Each of `new`, all of one source, with whom it belongs to; the others by themselves."""
 
+        @cache
+        def manner(seated: frozenset[str]) -> tuple[bool, bool]:
+            others = [self._sources[key] for key in seated]
+            same_words = source.family != "" and all(other.family == source.family for other in others)
+            return same_words, Manner.FILE in (source.manner, *(other.manner for other in others))
+
         def judge(seated: _Party, comer: _Party) -> Evidence | None:
-            return across(
-                seated.strands,
-                comer.strands,
-                same_words=source.family != ""
-                and all(self._sources[key].family == source.family for key in seated.sources),
-                by_file=Manner.FILE
-                in {source.manner, *(self._sources[key].manner for key in seated.sources)},
-            )
+            same_words, by_file = manner(seated.sources)
+            return across(seated.traits, comer.traits, same_words=same_words, by_file=by_file)
 
         if self._parties:
             new = self.pair(self._parties, new, judge, "across_sources", units_apart=1)
@@ -259,12 +274,7 @@ _FINE: Final = 1_000
 def _apart(one: _Party, other: _Party) -> int:
     """What settles which of several alike go together where the evidence is the same: by their days, in order. Far less
     than the least weight."""
-    return min(_FINE // 2, (_middle(one) - _middle(other)) ** 2)
-
-
-def _middle(party: _Party) -> int:
-    days = [day for strand in party.strands for day in strand.days]
-    return min(days) + max(days)
+    return min(_FINE // 2, (one.middle - other.middle) ** 2)
 
 
 def _is_open(party: _Party) -> bool:
@@ -295,27 +305,33 @@ def _near(
     `units_apart` apart (None: whatever they are)."""
     if not seated or not new:
         return
+    with_units = units_apart is not None
     places: dict[tuple[int, int], list[int]] = defaultdict(list)
     for j, party in enumerate(new):
-        for key in {(units, day // _BUCKET_DAYS) for units, day in _told(party, units_apart is not None)}:
+        for key in _spots(party, with_units):
             places[key].append(j)
     reach = range(-(units_apart or 0), (units_apart or 0) + 1)
     for i, party in enumerate(seated):
-        looked = {
-            (units + off, day // _BUCKET_DAYS + side)
-            for units, day in _told(party, units_apart is not None)
-            for off in reach
-            for side in (-1, 0, 1)
-        }
-        near = sorted({j for key in looked if key in places for j in places[key]})
+        spots = _spots(party, with_units)
+        keys = (
+            (units + off, bucket + side) for units, bucket in spots for off in reach for side in (-1, 0, 1)
+        )
+        found = [places[key] for key in keys if key in places]
+        near = found[0] if len(found) == 1 else sorted(set().union(*found))
         if len(near) > _NEAR_MAX:
             near = sorted(sorted(near, key=lambda j: (_apart(party, new[j]), j))[:_NEAR_MAX])
         yield from ((i, j) for j in near)
 
 
-def _told(party: _Party, with_units: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001
-    for strand in party.strands:
-        for day in strand.days:
-            yield strand.units if with_units else 0, day
-            if with_units:
-                yield from ((units, day) for units in strand.once)
+def _spots(party: _Party, with_units: bool) -> Collection[tuple[int, int]]:  # noqa: FBT001
+    """Where it is looked for: (units, or 0 where they don't matter; bucket of days), each once."""
+    if len(party.strands) == 1:
+        [only] = party.strands
+        if len(only.days) == 1 and not (with_units and only.once):
+            return ((only.units if with_units else 0, only.days[0] // _BUCKET_DAYS),)
+    return {
+        (units, day // _BUCKET_DAYS)
+        for strand in party.strands
+        for units in ((strand.units, *strand.once) if with_units else (0,))
+        for day in strand.days
+    }

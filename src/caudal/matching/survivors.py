@@ -15,7 +15,7 @@ import msgspec
 from caudal.matching.evidence import Manner
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is said of a movement: all in which those who tell of it may differ."""
 
     status: str
@@ -37,17 +37,21 @@ SAID: Final = Said.__struct_fields__
 """The names of all that."""
 
 
-class Telling(Said, frozen=True, kw_only=True):
+class Telling(Said, frozen=True, kw_only=True, gc=False):
     """What one source says of a movement, its latest word. `order`: rises with the time of that word."""
 
     key: str
-    manner: Manner
     provider: str
     order: int
     pending_on: date | None = None
     """The first day it was told of as pending, if it was."""
     ended: bool = False
     """It will be told no more, while another tells of the account on: that one's word counts, where it has one."""
+
+    @property
+    def manner(self) -> Manner:
+        """How its source tells."""
+        return Manner.of(self.provider)
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -66,7 +70,7 @@ class Conflict(msgspec.Struct, frozen=True):
     told: str
 
 
-class Standing(Said, frozen=True, kw_only=True):
+class Standing(Said, frozen=True, kw_only=True, gc=False):
     """What the ledger says of a movement. `sources`: field → the key of the telling that gave it, or 'person'."""
 
     sources: dict[str, str]
@@ -83,15 +87,17 @@ _MANNERS: Final = {Manner.LIVE: 0, Manner.FILE: 1, Manner.MANUAL: 2}
 
 def survive(tellings: Sequence[Telling], fixed: Sequence[Fixed] = ()) -> Standing:
     """What stands of these tellings of one movement, at least one."""
-    ranked = sorted(tellings, key=_rank)
+    first, *others = sorted(tellings, key=_rank) if len(tellings) > 1 else tellings
     going_on = [telling for telling in tellings if not telling.ended]
-    first = ranked[0]
     values = {name: getattr(first, name) for name in _TOGETHER}
     sources = dict.fromkeys(_TOGETHER, first.key)
     for name in _EACH:
-        giver = next((telling for telling in ranked if getattr(telling, name)), None)
-        values[name] = getattr(giver or first, name)
-        if giver is not None:
+        giver, value = first, getattr(first, name)
+        if not value:
+            giver = next((telling for telling in others if getattr(telling, name)), first)
+            value = getattr(giver, name)
+        values[name] = value
+        if value:
             sources[name] = giver.key
     if values["authorized_on"] is None and len(tellings) > 1:
         pending = min((each.pending_on for each in tellings if each.pending_on is not None), default=None)

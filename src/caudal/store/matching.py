@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.matching.survivors import Said
+from caudal.matching.survivors import Telling
 from caudal.model.money import UNITS
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id
@@ -18,27 +18,26 @@ _UNITS: Final = msgspec.json.encode(
 ).decode()
 
 
-class Told(Said, frozen=True, kw_only=True):
+class Told(Telling, frozen=True, kw_only=True, gc=False):
     """A transaction as the source that founded it tells it now.
 
-    `days`, `texts`, `amounts` (as booked): all it was ever told of, under and with, some more than once. `ended`: by a
-    connection that has, while another tells on. `first_told`, `last_told`: microseconds since 1970.
+    `key`, `source_key`: its id and its source account's, as text. `gone`: its source holds it no more (`withdrawn`), nor
+    does one that has ended what was pending then: another tells what became of it. `days`, `texts`, `amounts` (as
+    booked): all it was ever told of, under and with, some more than once. `ended`: by a connection that has, while
+    another tells on. `first_told`, and `order` (of its last word): microseconds since 1970.
     """
 
     transaction_id: UUID
     account_id: UUID
-    source_account_id: UUID
-    provider: str
+    source_key: str
     institution_id: UUID | None
     source_since: datetime
     withdraws: bool
+    withdrawn: bool
     days: list[date]
     texts: list[str] | None
     amounts: list[Decimal] | None
-    pending_on: date | None
-    ended: bool
     first_told: int
-    last_told: int
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ again gives the same.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import msgspec
 
 from caudal.matching.evidence import Evidence, Manner, Source, Strand
 from caudal.matching.same import Conclusion, Group, Word, conclude
-from caudal.matching.survivors import SAID, Fixed, Said, Standing, Telling, survive
+from caudal.matching.survivors import SAID, Fixed, Said, Standing, survive
 from caudal.model.money import in_units
 from caudal.store import matching
 from caudal.store.database import Transaction
@@ -48,7 +49,7 @@ async def standing(tx: Transaction, space_id: UUID, transaction_id: UUID) -> Sta
     ids = [strand.transaction_id for strand in await matching.strands_of(tx, space_id, transaction_id)]
     await matching.steer(tx)
     told = await matching.neighbourhood(tx, space_id, [], ids, _MOST)
-    members = [telling(each) for each in told if each.transaction_id in ids]
+    members = [each for each in told if each.transaction_id in ids]
     said = [
         each
         for each in await matching.decisions_on(tx, space_id, ids)
@@ -89,9 +90,9 @@ async def _conclude(
 
 def judge(told: Sequence[Told], decisions: Iterable[Decision]) -> Conclusion:
     """Which of these are of one movement."""
-    of_source = {each.source_account_id: each for each in told}
-    since = sorted(of_source.values(), key=lambda each: (each.source_since, each.source_account_id))
-    sources = {str(each.source_account_id): _source(each, rank) for rank, each in enumerate(since)}
+    of_source = {each.source_key: each for each in told}
+    since = sorted(of_source.values(), key=lambda each: (each.source_since, each.source_key))
+    sources = {each.source_key: _source(each, rank) for rank, each in enumerate(since)}
     pairs: dict[str, set[frozenset[str]]] = {"one": set(), "apart": set()}
     for decision in decisions:
         if decision.kind in pairs:
@@ -106,22 +107,27 @@ def rows_of(
     conclusion: Conclusion, told: Sequence[Told], decisions: Sequence[Decision]
 ) -> list[dict[str, Any]]:
     """What is to be written of each transaction."""
-    by_key = {str(each.transaction_id): each for each in told}
+    by_key = {each.key: each for each in told}
     said: dict[str, list[Decision]] = defaultdict(list)
     for decision in decisions:
         if decision.kind not in ("one", "apart"):
             said[str(decision.transaction_id)].append(decision)
     rows: list[dict[str, Any]] = []
     for group in conclusion.groups:
-        members = sorted((by_key[strand.key] for strand in group.strands), key=_founding)
-        ruling = [decision for member in members for decision in said[str(member.transaction_id)]]
+        members = [by_key[strand.key] for strand in group.strands]
+        if len(members) > 1:
+            members.sort(key=_founding)
+        ruling = [decision for member in members for decision in said.get(member.key, ())]
         ruling.sort(key=lambda decision: decision.decision_id)
         rows += _rows_of_group(group, members, ruling)
     return rows
 
 
-def _founding(told: Told) -> tuple[int, UUID]:
-    return told.first_told, told.transaction_id
+def _founding(told: Told) -> tuple[int, str]:
+    return told.first_told, told.key
+
+
+_values_of: Final = attrgetter(*SAID)
 
 
 def _rows_of_group(
@@ -129,7 +135,7 @@ def _rows_of_group(
 ) -> list[dict[str, Any]]:
     founder = members[0]
     ruled = _Ruled(decisions)
-    standing = survive([telling(member) for member in members], ruled.fixed)
+    standing = survive(members, ruled.fixed)
     alone = len(members) == 1 and not decisions
     reasons = _reasons(group)
     rows = [
@@ -140,7 +146,7 @@ def _rows_of_group(
             "rule": None,
             "weight": None,
             "found": None,
-            **{name: getattr(standing, name) for name in SAID},
+            **dict(zip(SAID, _values_of(standing), strict=True)),
             "gone": standing.gone or ruled.deleted,
             "deleted": ruled.deleted,
             "locked": ruled.locked,
@@ -149,7 +155,7 @@ def _rows_of_group(
         }
     ]
     for member in members[1:]:
-        rule, evidence = reasons.get(str(member.transaction_id)) or reasons[str(founder.transaction_id)]
+        rule, evidence = reasons.get(member.key) or reasons[founder.key]
         rows.append(
             {
                 "transaction_id": member.transaction_id,
@@ -158,7 +164,7 @@ def _rows_of_group(
                 "rule": rule,
                 "weight": evidence.weight,
                 "found": evidence.found,
-                **{name: getattr(member, name) for name in SAID},
+                **dict(zip(SAID, _values_of(member), strict=True)),
                 "gone": True,
                 "deleted": False,
                 "locked": False,
@@ -225,47 +231,25 @@ def _conflicts(standing: Standing) -> dict[str, dict[str, str]] | None:
     return {each.field: {"kept": each.kept, "told": each.told} for each in standing.conflicts}
 
 
-def telling(told: Told) -> Telling:
-    """What a source tells, as survivorship takes it."""
-    return Telling(
-        key=str(told.transaction_id),
-        manner=_manner(told.provider),
-        provider=told.provider,
-        order=told.last_told,
-        **{**{name: getattr(told, name) for name in SAID}, "gone": _is_gone(told)},
-        pending_on=told.pending_on,
-        ended=told.ended,
-    )
-
-
-def _is_gone(told: Told) -> bool:
-    """Its source holds it no more; nor does one that has ended what was pending then: another tells what became of it."""
-    return told.gone or (told.ended and told.status == "pending")
-
-
 def _strand(told: Told) -> Strand:
-    first = told.booked_on
+    first, days = told.booked_on, told.days
     return Strand(
-        key=str(told.transaction_id),
-        source=str(told.source_account_id),
+        key=told.key,
+        source=told.source_key,
         units=in_units(told.amount, told.currency),
         once=tuple(sorted({in_units(amount, told.currency) for amount in told.amounts or ()})),
         currency=told.currency,
-        days=(first.toordinal(), *(day.toordinal() for day in sorted(set(told.days)) if day != first)),
+        days=(first.toordinal(), *(day.toordinal() for day in sorted(set(days)) if day != first)),
         texts=tuple(sorted(set(told.texts or ()))),
         reference=told.reference,
         pending=told.status == "pending",
-        gone=_is_gone(told),
+        gone=told.gone,
         told=told.first_told,
-        since=told.last_told if told.gone else 0,
+        since=told.order if told.withdrawn else 0,
     )
 
 
 def _source(told: Told, rank: int) -> Source:
-    manner = _manner(told.provider)
+    manner = told.manner
     family = f"{told.provider}/{told.institution_id}" if manner is Manner.LIVE and told.institution_id else ""
-    return Source(str(told.source_account_id), rank, manner, family, told.provider, withdraws=told.withdraws)
-
-
-def _manner(provider: str) -> Manner:
-    return {"file": Manner.FILE, "manual": Manner.MANUAL}.get(provider, Manner.LIVE)
+    return Source(told.source_key, rank, manner, family, told.provider, withdraws=told.withdraws)

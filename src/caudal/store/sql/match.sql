@@ -110,14 +110,12 @@ with recursive corrected as materialized (
 ), reached as materialized (
     select transaction_id from reach limit %(most)s
 )
-select t.transaction_id, t.account_id, o.source_account_id, c.provider, c.institution_id,
-    s.created_at as source_since, s.withdraws, o.gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on, o.value_on,
-    o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days, told.texts,
-    told.amounts, told.pending_on, c.state = 'revoked' and exists (
-        select from caudal.source_account live
-        join caudal.connection on_ on on_.space_id = live.space_id and on_.connection_id = live.connection_id
-        where live.account_id = t.account_id and live.space_id = %(space_id)s and live.gone_at is null
-            and on_.state <> 'revoked' and on_.provider not in ('file', 'manual')) as ended, told.first_told, (1000000 * extract(epoch from o.seen_at))::bigint as last_told
+select t.transaction_id, t.transaction_id::text as key, t.account_id, s.source_account_id::text as source_key, c.provider,
+    c.institution_id, s.created_at as source_since, s.withdraws, o.gone as withdrawn,
+    o.gone or (going.ended and o.status = 'pending') as gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on,
+    o.value_on, o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days,
+    told.texts, told.amounts, told.pending_on, going.ended, told.first_told,
+    (1000000 * extract(epoch from o.seen_at))::bigint as "order"
 from reached
 cross join lateral (
     select * from caudal.transaction each
@@ -139,6 +137,14 @@ cross join lateral (
     where each.space_id = %(space_id)s and each.connection_id = s.connection_id
     offset 0
 ) c
+cross join lateral (
+    select c.state = 'revoked' and exists (
+        select from caudal.source_account live
+        join caudal.connection on_ on on_.space_id = live.space_id and on_.connection_id = live.connection_id
+        where live.account_id = t.account_id and live.space_id = %(space_id)s and live.gone_at is null
+            and on_.state <> 'revoked' and on_.provider not in ('file', 'manual')) as ended
+    offset 0
+) going
 cross join lateral (
     select array_agg(each.booked_on) || array_agg(each.authorized_on)
             filter (where each.authorized_on is not null) as days,
