@@ -58,9 +58,9 @@ _WRITE: Final = (
     """,
     b"""
     insert into caudal.transaction
-        (space_id, transaction_id, account_id, status, amount, currency, booked_on, value_on, description,
+        (space_id, transaction_id, account_id, follows, status, amount, currency, booked_on, value_on, description,
         counterparty, reference)
-    select %(space_id)s, transaction_id, %(account_id)s, 'booked', amount, 'USD', booked_on, value_on, description,
+    select %(space_id)s, transaction_id, %(account_id)s, observation_id, 'booked', amount, 'USD', booked_on, value_on, description,
         counterparty, reference
     from staged on conflict do nothing
     """,
