@@ -92,7 +92,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 _DAYS: Final = (0, -6, -11, -17, -32)
 """By how many days apart one movement is dated by two sources (0 to 4): booking, value and purchase days, time zones."""
-_DAYS_MAX: Final = len(_DAYS) - 1
+DAYS_MAX: Final = len(_DAYS) - 1
+"""Two sources' days of one movement lie no further apart."""
 _DAYS_BOTH_CLOSE_MAX: Final = 3
 """Where no statement file is one of the two: an API's days, or a person's."""
 _BASE: Final = 15
@@ -143,7 +144,7 @@ def across(one: Traits, other: Traits, *, same_words: bool, by_file: bool) -> Ev
     """Of two sources (or groups of them): what speaks for one movement. None where it can't be. `by_file`: one of them is
     a statement file, which may round otherwise, and date by another of the bank's days."""
     apart = _least_apart(one.days, other.days)
-    if apart > (1 if same_words else _DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX):
+    if apart > (1 if same_words else DAYS_MAX if by_file else _DAYS_BOTH_CLOSE_MAX):
         return None
     units = _least_apart(one.amounts, other.amounts)
     if units > (1 if by_file else 0) or one.currencies != other.currencies:

@@ -7,7 +7,7 @@ whole of the evidence is greatest. Two strands of one source are never one becau
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from caudal.matching.assignment import best_pairs
 from caudal.matching.evidence import (
     CERTAIN,
+    DAYS_MAX,
     DOUBTFUL,
     Evidence,
     Manner,
@@ -95,13 +96,14 @@ def _order(source: Source) -> tuple[bool, bool, str, int, str]:
 class _Party:
     """A movement in the making."""
 
-    __slots__ = ("_traits", "joins", "middle", "sources", "strands")
+    __slots__ = ("_traits", "joins", "middle", "plain", "sources", "strands")
 
     def __init__(self, strand: Strand) -> None:
         self.strands = [strand]
         self.joins: list[Join] = []
         self.sources = frozenset((strand.source,))
         self.middle = min(strand.days) + max(strand.days)
+        self.plain = len(strand.days) == 1 and not strand.once
         self._traits: Traits | None = None
 
     @property
@@ -116,7 +118,7 @@ class _Party:
         self.strands += other.strands
         self.sources |= other.sources
         days = [day for strand in self.strands for day in strand.days]
-        self.middle, self._traits = min(days) + max(days), None
+        self.middle, self.plain, self._traits = min(days) + max(days), False, None
 
 
 Judge = Callable[[_Party, _Party], Evidence | None]
@@ -305,22 +307,62 @@ def _near(
     `units_apart` apart (None: whatever they are)."""
     if not seated or not new:
         return
-    with_units = units_apart is not None
-    places: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for j, party in enumerate(new):
-        for key in _spots(party, with_units):
-            places[key].append(j)
-    reach = range(-(units_apart or 0), (units_apart or 0) + 1)
+    around = _Around(new, units_apart)
     for i, party in enumerate(seated):
-        spots = _spots(party, with_units)
-        keys = (
-            (units + off, bucket + side) for units, bucket in spots for off in reach for side in (-1, 0, 1)
-        )
-        found = [places[key] for key in keys if key in places]
-        near = found[0] if len(found) == 1 else sorted(set().union(*found))
+        near = around.near(party)
         if len(near) > _NEAR_MAX:
             near = sorted(sorted(near, key=lambda j: (_apart(party, new[j]), j))[:_NEAR_MAX])
         yield from ((i, j) for j in near)
+
+
+class _Around:
+    """Where movements are found by amount and day.
+
+    Those of one amount and one day each (`plain`: nearly all) are looked up by the day, as far as two sources' days lie
+    apart: what is further is none, and comes after all these by nearness. Others are looked up by buckets of days.
+    """
+
+    def __init__(self, new: Sequence[_Party], units_apart: int | None) -> None:
+        self._new = new
+        self._with_units = units_apart is not None
+        self._reach = range(-(units_apart or 0), (units_apart or 0) + 1)
+        self._plain: dict[int, dict[int, list[int]]] = {}
+        self._mixed: set[int] = set()
+        if self._with_units:
+            for j, party in enumerate(new):
+                only = party.strands[0]
+                if party.plain:
+                    self._plain.setdefault(only.units, {}).setdefault(only.days[0], []).append(j)
+                else:
+                    self._mixed.update(units for units, _ in _spots(party, with_units=True))
+
+    def near(self, party: _Party) -> list[int]:
+        """The places of those around `party`, in order."""
+        amounts = [party.strands[0].units + off for off in self._reach]
+        if self._with_units and party.plain and self._mixed.isdisjoint(amounts):
+            day = party.strands[0].days[0]
+            there = [self._plain[units] for units in amounts if units in self._plain]
+            span = range(day - DAYS_MAX, day + DAYS_MAX + 1)
+            found = [places[on] for places in there for on in span if on in places]
+        else:
+            spots = _spots(party, self._with_units)
+            sides = (-1, 0, 1)
+            keys = (
+                (units + off, bucket + side)
+                for units, bucket in spots
+                for off in self._reach
+                for side in sides
+            )
+            found = [self._buckets[key] for key in keys if key in self._buckets]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
+
+    @cached_property
+    def _buckets(self) -> dict[tuple[int, int], list[int]]:
+        buckets: dict[tuple[int, int], list[int]] = {}
+        for j, party in enumerate(self._new):
+            for key in _spots(party, self._with_units):
+                buckets.setdefault(key, []).append(j)
+        return buckets
 
 
 def _spots(party: _Party, with_units: bool) -> Collection[tuple[int, int]]:  # noqa: FBT001

@@ -233,11 +233,12 @@ def _conflicts(standing: Standing) -> dict[str, dict[str, str]] | None:
 
 def _strand(told: Told) -> Strand:
     first, days = told.booked_on, told.days
+    units = in_units(told.amount, told.currency)
     return Strand(
         key=told.key,
         source=told.source_key,
-        units=in_units(told.amount, told.currency),
-        once=tuple(sorted({in_units(amount, told.currency) for amount in told.amounts or ()})),
+        units=units,
+        once=tuple(sorted({in_units(amount, told.currency) for amount in told.amounts or ()} - {units})),
         currency=told.currency,
         days=(first.toordinal(), *(day.toordinal() for day in sorted(set(days)) if day != first)),
         texts=tuple(sorted(set(told.texts or ()))),
