@@ -52,6 +52,18 @@ def pairs(*said: tuple[str, str]) -> frozenset[frozenset[str]]:
     return frozenset(map(frozenset, said))
 
 
+def test_a_hundred_of_one_price_are_paired_alike_whatever_else_is_of_that_price() -> None:
+    """Those of one day each are looked up by the day, unless one of several days is among them."""
+    coffees = [strand(f"b{day}.{one}", day=day) for day in range(100, 130) for one in range(6)]
+    coffees += [strand(f"f{day}.{one}", FILES, day=day + 1) for day in range(100, 130) for one in range(6)]
+    moved = msgspec.structs.replace(strand("moved", FILES), days=(300, 305))
+
+    alone, beside = groups(*coffees), groups(*coffees, moved)
+
+    assert beside == alone | {frozenset({"moved"})}
+    assert Counter(map(len, alone)) == {2: 174, 1: 12}
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> list[Strand]:
     """Some strands of every source within a month, many of them alike."""
