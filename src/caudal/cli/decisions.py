@@ -11,6 +11,7 @@ import msgspec
 from caudal.cli import show
 from caudal.cli.accounts import show_decisions, show_questions
 from caudal.cli.options import as_json_option, space_option, with_space
+from caudal.cli.transfers import show_transfers
 from caudal.hub import accounts, ledger
 from caudal.hub import decisions as hub
 from caudal.hub.installation import Installation
@@ -27,7 +28,7 @@ _limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, sho
 @as_json_option
 def review(space: str | None, limit: int, *, as_json: bool) -> None:
     """Show what deserves a look: taken for one on middling evidence, kept apart on a doubt, told twice alike where no
-    balance proves it, at odds with your word."""
+    balance proves it, at odds with your word, perhaps a transfer."""
     found = with_space(space, lambda opened, chosen: hub.review(opened, chosen, limit))
     if as_json:
         click.echo(show.as_json(found))
@@ -53,7 +54,14 @@ def review(space: str | None, limit: int, *, as_json: bool) -> None:
                 )
         show.console.print(rows)
     show_questions(found.accounts)
-    if not (found.probable or found.doubts or found.twins or found.conflicts or found.accounts):
+    if found.transfers:
+        show_transfers(
+            "may be transfers (`caudal link-transfer` where they are, `unlink-transfer` where not)",
+            found.transfers,
+        )
+    if not (
+        found.probable or found.doubts or found.twins or found.conflicts or found.accounts or found.transfers
+    ):
         show.console.print("nothing to look at")
 
 

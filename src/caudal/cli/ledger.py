@@ -14,6 +14,7 @@ from caudal.hub.ledger import AccountView
 from caudal.store import spaces as store_spaces
 from caudal.store.ledger import Filter, QuarantineRow, TransactionRow
 from caudal.store.spaces import Space
+from caudal.store.transfers import TransferRow
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -105,11 +106,12 @@ def show_transactions(found: list[TransactionRow]) -> None:
     for row in found:
         what = " · ".join(part for part in (row.counterparty, row.description) if part)
         pending = " [dim](pending)[/dim]" if row.status == "pending" else ""
+        side = f" [dim]⇄ {row.transfer}[/dim]" if row.transfer else ""
         rows.add_row(
             _short(row.transaction_id),
             show.day(row.booked_on),
             show.text(row.account),
-            show.text(what) + pending,
+            show.text(what) + pending + side,
             show.coloured(row.amount, row.currency),
         )
     show.console.print(rows)
@@ -133,6 +135,8 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
     show.console.print(show.text(" · ".join(part for part in (row.counterparty, row.description) if part)))
     for given in told.fields:
         show.console.print(f"  {given.field}: {show.text(given.value)}  ← {show.text(given.source)}")
+    if told.transfer is not None:
+        _show_transfer(told.transfer, row.transaction_id)
     joined: set[UUID] = set()
     for seen in told.observations:
         if seen.match_rule is not None and seen.strand not in joined:
@@ -152,6 +156,32 @@ def why(transaction: str, space: str | None, *, as_json: bool) -> None:
         )
         for line in seen.raw.splitlines():
             show.console.print(f"  │ {show.text(line)}", style="dim")
+
+
+def _show_transfer(transfer: TransferRow, side: UUID) -> None:
+    """What it is a side of: the other side, and what speaks for it."""
+    leaves = side == transfer.out_id
+    other, account, on, amount, currency = (
+        (
+            transfer.into_id,
+            transfer.into_account,
+            transfer.into_on,
+            transfer.into_amount,
+            transfer.into_currency,
+        )
+        if leaves
+        else (
+            transfer.out_id,
+            transfer.out_account,
+            transfer.out_on,
+            transfer.out_amount,
+            transfer.out_currency,
+        )
+    )
+    show.console.print(
+        f"\n[bold]{transfer.kind}[/bold] {'to' if leaves else 'from'} {show.text(account)}: {other}, {show.day(on)}, "
+        f"{show.money(amount, currency)} (weight {transfer.weight}: {show.findings(transfer.found)})"
+    )
 
 
 _JOINS = {

@@ -18,13 +18,15 @@ from caudal.matching.evidence import CERTAIN
 from caudal.model.errors import ConflictError, NotFound
 from caudal.model.money import EXACT, Money
 from caudal.store import accounts as account_store
-from caudal.store import events, matching
+from caudal.store import events, matching, transfers
 from caudal.store.accounts import AccountQuestion
 from caudal.store.database import Transaction
 from caudal.store.matching import ConflictRow, Decision, Question, Strand
 from caudal.store.spaces import Space
+from caudal.store.transfers import TransferRow
 from caudal.sync.concluding import FixedFields, conclude_anew, field_value
 from caudal.sync.proving import conclude_proofs
+from caudal.sync.transferring import conclude_transfers, transfers_anew
 
 FIELDS: Final = (
     "description",
@@ -36,6 +38,8 @@ FIELDS: Final = (
     "authorized_on",
 )
 """What a person may set."""
+ON_TRANSFERS: Final = ("transfer", "no_transfer")
+"""Words on two sides of a transfer (`caudal.hub.transfers`); all others are on movements."""
 _COMPARED: Final = ("amount", "booked_on")
 """Of these a source's later word is shown as a conflict."""
 _BATCH: Final = 500
@@ -44,13 +48,14 @@ _BATCH: Final = 500
 class Review(msgspec.Struct, frozen=True):
     """What deserves a person's look: `probable` was taken for one, `doubts` were kept apart, `twins` are told alike by
     one source where no balance shows that they are several, `conflicts` differ from what a person fixed, of `accounts`
-    two may be one."""
+    two may be one, `transfers` may be two sides of one and weren't taken for that."""
 
     probable: list[Question]
     doubts: list[Question]
     twins: list[Question]
     conflicts: list[ConflictRow]
     accounts: list[AccountQuestion]
+    transfers: list[TransferRow]
 
 
 async def merge(installation: Installation, space: Space, keep: str, drop: str) -> UUID:
@@ -58,7 +63,10 @@ async def merge(installation: Installation, space: Space, keep: str, drop: str) 
     async with installation.store.transaction(space.space_id) as tx:
         first, second = await _strands(tx, space, keep), await _strands(tx, space, drop)
         if first[0].account_id != second[0].account_id:
-            raise ConflictError("they are on two accounts: two sides of one transfer are not one transaction")
+            raise ConflictError(
+                "they are on two accounts: two sides of one transfer are not one transaction "
+                "(`caudal link-transfer` says that they are its sides)"
+            )
         if first[0].transaction_id == second[0].transaction_id:
             raise ConflictError("they are one already")
         pair = (first[0].transaction_id, second[0].transaction_id)
@@ -151,11 +159,15 @@ async def undo(installation: Installation, space: Space, decision: UUID) -> None
     async with installation.store.transaction(space.space_id) as tx:
         if await accounts.undo(tx, installation, space, decision):
             return
-        of = await matching.undo(tx, space.space_id, decision)
-        if not of:
+        word = await matching.undo(tx, space.space_id, decision)
+        if word is None:
             raise NotFound(f"no decision {decision} stands in space {space.name}")
-        strands = await matching.strands_of(tx, space.space_id, of[0])
-        await _conclude(tx, space, strands[0].account_id, of)
+        if word.kind in ON_TRANSFERS:
+            await transfers_anew(tx, space.space_id, word.of)
+            await events.write(tx, space.space_id)
+        else:
+            strands = await matching.strands_of(tx, space.space_id, word.transaction_id)
+            await _conclude(tx, space, strands[0].account_id, word.of)
         await _audit(tx, installation, space, "transaction.undone", {"decision": str(decision)})
 
 
@@ -174,11 +186,13 @@ async def review(installation: Installation, space: Space, limit: int) -> Review
             await matching.twins(tx, space.space_id, limit),
             await matching.conflicts(tx, space.space_id, limit),
             await account_store.doubts(tx, space.space_id, limit),
+            await transfers.doubts(tx, space.space_id, limit),
         )
 
 
 async def rebuild(installation: Installation, space: Space, accounts: Sequence[UUID]) -> int:
-    """Derive these accounts' ledger anew from what was told and decided. Returns how many transactions that changed."""
+    """Derive these accounts' ledger anew from what was told and decided. Returns how many transactions, and transfers and
+    questions on them, that changed."""
     changed = 0
     for account_id in accounts:
         after = UUID(int=0)
@@ -249,11 +263,12 @@ async def _decide_all(
 
 
 async def _conclude(tx: Transaction, space: Space, account_id: UUID, seeds: Sequence[UUID]) -> int:
-    """Conclude anew, prove anew, tell what happened. Returns how many transactions changed."""
+    """Conclude anew, prove anew, tell what happened. Returns how many transactions, and transfers, changed."""
     done = await conclude_anew(tx, space.space_id, [account_id], seeds)
+    linked = await conclude_transfers(tx, space.space_id, seeds)
     await conclude_proofs(tx, space.space_id, [account_id])
     await events.write(tx, space.space_id)
-    return done.merged + done.changed + done.gone
+    return done.merged + done.changed + done.gone + linked
 
 
 async def _strands(tx: Transaction, space: Space, text: str) -> list[Strand]:

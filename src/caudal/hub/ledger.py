@@ -10,7 +10,7 @@ from caudal.hub.installation import Installation
 from caudal.matching.credit import Credit, shared_lines
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import accounts as accounts_store
-from caudal.store import ledger, spaces
+from caudal.store import ledger, spaces, transfers
 from caudal.store.database import Transaction
 from caudal.store.ledger import (
     AccountRow,
@@ -22,6 +22,7 @@ from caudal.store.ledger import (
     TransactionRow,
 )
 from caudal.store.spaces import Space
+from caudal.store.transfers import TransferRow
 from caudal.sync.concluding import standing
 
 _CREDIT_DAYS: Final = 30
@@ -48,11 +49,12 @@ class Given(msgspec.Struct, frozen=True):
 
 class Explanation(msgspec.Struct, frozen=True):
     """A transaction, and every version of every observation it rests on, the oldest first. `fields`: where it is drawn
-    from several, or from a person's word: who gave what."""
+    from several, or from a person's word: who gave what. `transfer`: where it is a side of one."""
 
     transaction: TransactionRow
     observations: list[ObservationRow]
     fields: list[Given]
+    transfer: TransferRow | None
 
 
 async def accounts(installation: Installation, space: Space) -> list[AccountView]:
@@ -116,12 +118,13 @@ async def why(installation: Installation, space: Space, text: str) -> Explanatio
         found = await one_transaction(tx, space, text)
         observations = await ledger.observations(tx, space.space_id, found.transaction_id)
         fields = await standing(tx, space.space_id, found.transaction_id)
+        linked = await transfers.listed(tx, space.space_id, 1, found.transaction_id)
     provider = {str(seen.strand): seen.provider for seen in observations}
     given = [
         Given(field, str(getattr(fields, field)), provider.get(key, key))
         for field, key in (fields.sources.items() if fields else ())
     ]
-    return Explanation(found, observations, given)
+    return Explanation(found, observations, given, linked[0] if linked else None)
 
 
 async def one_transaction(tx: Transaction, space: Space, text: str) -> TransactionRow:

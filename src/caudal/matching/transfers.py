@@ -7,9 +7,10 @@ sides. A category that is income or spending by its nature is never a transfer's
 import enum
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -55,13 +56,14 @@ class Side(msgspec.Struct, frozen=True, gc=False):
 
 class Transfer(msgspec.Struct, frozen=True):
     """`out` left one account as `into` came into another. `day_gap`: days from the one to the other, negative if it came
-    before it left."""
+    before it left. `said`: a person did."""
 
     out: str
     into: str
     kind: TransferKind
     day_gap: int
     evidence: Evidence
+    said: bool = False
 
     @property
     def certain(self) -> bool:
@@ -89,11 +91,15 @@ _NEVER: Final = re.compile(
 )
 _SAME_AMOUNT, _SAME_REFERENCE = 30, 100
 _FINE: Final = 1_000_000
+_LOT_BYTES: Final = 5
+_LOTS_BITS: Final = 60
+"""What so many lots add up to, at most: of a million pairs."""
 _DAY: Final = -6
 _BEFORE_IT_LEFT: Final = -5
 _TEXTS: Final = (-40, 2, 12)
 _TO_DEBT: Final = 8
 _SPENT: Final = -12
+_BY_WORD: Final = Evidence((("a person said so", 10_000),))
 
 
 def transfers(
@@ -101,12 +107,19 @@ def transfers(
     bounds: Bounds,
     rates: Rates | None = None,
     rejected: frozenset[tuple[str, str]] = frozenset(),
+    linked: Sequence[tuple[str, str]] = (),
 ) -> tuple[list[Transfer], list[Transfer]]:
     """(the transfers, pairs that may be ones and weren't taken). `rejected`: (out, in) pairs a person said are none.
+    `linked`: pairs a person said are ones, the latest word first: whatever their amounts and days; of two that share a
+    side the first holds, and one that isn't money out here and in there is none.
 
-    The same whatever order the sides are in.
+    The same whatever order the sides are in, and whatever else there is that is no side of theirs: of equal choices the
+    same is taken.
     """
     told = sorted(sides, key=lambda side: (side.on, side.key))
+    said = _said({side.key: side for side in told}, linked)
+    settled = {key for each in said for key in (each.out, each.into)}
+    told = [side for side in told if side.key not in settled]
     outs = [side for side in told if side.amount < 0]
     ins = [side for side in told if side.amount > 0]
     found: dict[tuple[int, int], Evidence] = {}
@@ -116,14 +129,12 @@ def transfers(
             if evidence is not None and evidence.weight > DOUBTFUL:
                 found[i, j] = evidence
     gains = {
-        pair: _FINE * evidence.weight - _order_kept(outs[pair[0]], ins[pair[1]])
-        for pair, evidence in found.items()
-        if evidence.weight > 0
+        (i, j): _gain(outs[i], ins[j], evidence) for (i, j), evidence in found.items() if evidence.weight > 0
     }
     pairs = best_pairs(gains)
     taken_out, taken_in = {i for i, _ in pairs}, {j for _, j in pairs}
     doubts = [pair for pair in sorted(found) if pair[0] not in taken_out and pair[1] not in taken_in]
-    return [_transfer(outs[i], ins[j], found[i, j]) for i, j in pairs], [
+    return [*said, *(_transfer(outs[i], ins[j], found[i, j]) for i, j in pairs)], [
         _transfer(outs[i], ins[j], found[i, j]) for i, j in doubts
     ]
 
@@ -139,6 +150,19 @@ def kind_of(out: AccountKind, into: AccountKind) -> TransferKind:
     return TransferKind.OWN_TRANSFER
 
 
+def _said(sides: Mapping[str, Side], linked: Iterable[tuple[str, str]]) -> list[Transfer]:
+    """What a person linked, each side once."""
+    found: dict[str, Transfer] = {}
+    for keys in linked:
+        out, into = (sides.get(key) for key in keys)
+        if out is None or into is None or not found.keys().isdisjoint(keys):
+            continue
+        if out.amount < 0 < into.amount and out.account != into.account:
+            transfer = msgspec.structs.replace(_transfer(out, into, _BY_WORD), said=True)
+            found |= dict.fromkeys(keys, transfer)
+    return list(dict.fromkeys(found.values()))
+
+
 def _transfer(out: Side, into: Side, evidence: Evidence) -> Transfer:
     return Transfer(out.key, into.key, kind_of(out.kind, into.kind), (into.on - out.on).days, evidence)
 
@@ -146,19 +170,21 @@ def _transfer(out: Side, into: Side, evidence: Evidence) -> Transfer:
 def _near(
     outs: Sequence[Side], ins: Sequence[Side], bounds: Bounds, rates: Rates | None
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of different accounts within the days: of the same amount; where there are rates, of other currencies too."""
+    """Pairs of different accounts within the days: of the same amount; where there are rates, of other currencies too, by
+    the days of their booking."""
     equal: dict[tuple[str, Decimal, date], list[int]] = defaultdict(list)
     of_day: dict[date, list[int]] = defaultdict(list)
     for j, side in enumerate(ins):
         for day in set(side.days):
             equal[side.currency, side.amount, day].append(j)
-            of_day[day].append(j)
+        of_day[side.on].append(j)
     offs = [timedelta(days=days) for days in range(-bounds.days_max, bounds.days_max + 1)]
     for i, out in enumerate(outs):
         near: set[int] = set()
         for day in {told + off for told in out.days for off in offs}:
             near.update(equal.get((out.currency, EXACT.minus(out.amount), day), ()))
-            if rates is not None:
+        if rates is not None:
+            for day in (out.on + off for off in offs):
                 near.update(j for j in of_day.get(day, ()) if ins[j].currency != out.currency)
         yield from ((i, j) for j in sorted(near) if ins[j].account != out.account)
 
@@ -196,11 +222,11 @@ def _evidence(out: Side, into: Side, bounds: Bounds, rates: Rates | None) -> Evi
 
 
 def _off_rate(out: Side, into: Side, rates: Rates | None) -> Decimal | None:
-    """By what part the amount that came differs from what left, at the rates of their days: the kindest of them."""
+    """By what part the amount that came differs from what left, at the rates of the days of their booking: the kinder."""
     if rates is None:
         return None
     offs: list[Decimal] = []
-    for day in {*out.days, *into.days}:
+    for day in {out.on, into.on}:
         rate = rates(out.currency, into.currency, day)
         if rate:
             expected = -out.amount * rate
@@ -220,3 +246,14 @@ def _order_kept(out: Side, into: Side) -> int:
         return (_seconds_apart(out, into) // 3_600) ** 2
     middles = (sum((day - date.min).days for day in side.days) * 24 // len(side.days) for side in (out, into))
     return abs(next(middles) - next(middles)) ** 2
+
+
+def _gain(out: Side, into: Side, evidence: Evidence) -> int:
+    """What taking the two gains: their evidence, then their order, then a lot, drawn from what they say and then from
+    their keys. So no two choices gain the same, and what can't be decided doesn't hang on who else is looked at."""
+    gain = _FINE * evidence.weight - _order_kept(out, into)
+    said = tuple((side.account, *side.days, side.at, side.text, side.reference) for side in (out, into))
+    for told in (said, (out.key, into.key)):
+        lot = blake2b(repr(told).encode(), digest_size=_LOT_BYTES).digest()
+        gain = (gain << _LOTS_BITS) + int.from_bytes(lot)
+    return gain

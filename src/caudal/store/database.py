@@ -252,6 +252,7 @@ async def _prepare(connection: psycopg.AsyncConnection) -> None:
         await tx.run("resolved_table")
         await tx.run("happened_table")
         await tx.run("happened_index")
+        await tx.run("stirred_table")
 
 
 def _array(spaces: Sequence[UUID]) -> str:

@@ -1,6 +1,7 @@
 """What happened in a space, in order: written with the data it tells of, read by whoever follows.
 
-Kinds: ``transactions.created | updated | settled | removed`` (``ids``, up to 500), ``balance.updated``,
+Kinds: ``transactions.created | updated | settled | removed`` (``ids``, up to 500), ``transfers.linked | unlinked``
+(``transfers``, up to 500: ``id``, ``out``, ``in``), ``balance.updated``,
 ``proof.broken | mended``, ``account.doubted`` (``may_be``: another account), ``account.rebooked`` (``from`` which,
 and its ``source_accounts`` that came), ``connection.state | user_needed``, ``run.finished``. Data is thin: ids and
 figures, and of connections the reason and what to do; no texts of the bank.

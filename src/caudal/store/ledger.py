@@ -41,7 +41,8 @@ class ToldBalance(msgspec.Struct, frozen=True):
 
 
 class TransactionRow(msgspec.Struct, frozen=True):
-    """One transaction of the ledger."""
+    """One transaction of the ledger. `transfer` (its kind), `transfer_id`, `other_side`: where it is a side of one, when
+    listed."""
 
     transaction_id: UUID
     account_id: UUID
@@ -54,6 +55,9 @@ class TransactionRow(msgspec.Struct, frozen=True):
     counterparty: str
     reference: str
     value_on: date | None
+    transfer_id: UUID | None = None
+    transfer: str | None = None
+    other_side: UUID | None = None
 
 
 class SourceCount(msgspec.Struct, frozen=True):

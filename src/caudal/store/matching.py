@@ -95,7 +95,7 @@ async def neighbourhood(
 
 
 async def decisions_on(tx: Transaction, space_id: UUID, transactions: Sequence[UUID]) -> list[Decision]:
-    """What people said of these, in the order they said it."""
+    """What people said of these as movements, in the order they said it; of transfers, `store.transfers.words` has it."""
     return await tx.all("decisions_on", Decision, space_id=space_id, transactions=list(transactions))
 
 
@@ -166,9 +166,17 @@ class ConflictRow(msgspec.Struct, frozen=True):
     conflict: str
 
 
-class _Undone(msgspec.Struct, frozen=True):
+class Undone(msgspec.Struct, frozen=True):
+    """A word that was taken back."""
+
+    kind: str
     transaction_id: UUID
     other_id: UUID | None
+
+    @property
+    def of(self) -> list[UUID]:
+        """The transactions it was of."""
+        return [each for each in (self.transaction_id, self.other_id) if each is not None]
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -190,10 +198,9 @@ async def decide(tx: Transaction, space_id: UUID, kind: str, of: tuple[UUID, UUI
     return decision_id
 
 
-async def undo(tx: Transaction, space_id: UUID, decision_id: UUID) -> list[UUID]:
-    """Take a person's word back. Returns of which transactions it was; none where it isn't there."""
-    undone = await tx.first("undo_decision", _Undone, space_id=space_id, decision_id=decision_id)
-    return [] if undone is None else [each for each in (undone.transaction_id, undone.other_id) if each]
+async def undo(tx: Transaction, space_id: UUID, decision_id: UUID) -> Undone | None:
+    """Take a person's word back; None where it isn't there."""
+    return await tx.first("undo_decision", Undone, space_id=space_id, decision_id=decision_id)
 
 
 async def decisions(tx: Transaction, space_id: UUID, limit: int) -> list[Decision]:

@@ -135,7 +135,8 @@ class _Created(msgspec.Struct, frozen=True):
 
 
 class StagedPage(msgspec.Struct, frozen=True):
-    """A page whose transactions are in the database's hands: copied, not yet compared."""
+    """A page whose transactions are in the database's hands: copied, not yet compared. `alone`: its space has one
+    account, or none."""
 
     page: Page
     accounts: Mapping[SourceRef, _SourceAccount]
@@ -144,6 +145,7 @@ class StagedPage(msgspec.Struct, frozen=True):
     families: bool
     sweep: str
     rested_at: datetime | None
+    alone: bool
 
 
 async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cursor) -> StagedPage:
@@ -162,7 +164,7 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     standing = await tx.first("standing_cursor", _Standing, **scope, stream=target.stream) or _Standing()
     if standing.value != after:
         raise Superseded(f"connection {target.connection_id}: another run has come further; this one ends")
-    accounts = await _see_accounts(tx, target, page.changes)
+    accounts, count = await _see_accounts(tx, target, page.changes)
     wanted = _wanted(page.changes, accounts, held.history_from)
     left_out, page = len(page.changes) - len(wanted), msgspec.structs.replace(page, changes=wanted)
     told = [change for change in wanted if isinstance(change, TransactionSeen | TransactionGone)]
@@ -171,7 +173,9 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
         ref: (str(account.source_account_id), str(account.account_id)) for ref, account in accounts.items()
     }
     await tx.copy("copy_incoming", copy_text(told, ids, kin))
-    return StagedPage(page, accounts, len(told), left_out, bool(kin), standing.sweep, standing.rested_at)
+    return StagedPage(
+        page, accounts, len(told), left_out, bool(kin), standing.sweep, standing.rested_at, count < 2
+    )
 
 
 async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
@@ -320,7 +324,8 @@ def _refs(page: Page) -> set[SourceRef]:
 
 async def _see_accounts(
     tx: Transaction, target: PageTarget, changes: Sequence[Change]
-) -> dict[SourceRef, _SourceAccount]:
+) -> tuple[dict[SourceRef, _SourceAccount], int]:
+    """The accounts that the connection shows, those of this page among them, and how many its space has in all."""
     scope = {"space_id": target.space_id, "connection_id": target.connection_id}
     known = {
         SourceRef(account.reference): account
@@ -375,7 +380,7 @@ async def _see_accounts(
         await raise_doubts(tx, target.space_id, asked)
     gone = [change.ref for change in changes if isinstance(change, AccountGone)]
     await tx.run("mark_accounts_gone", **scope, references=gone)
-    return known
+    return known, len(names)
 
 
 async def _known_elsewhere(

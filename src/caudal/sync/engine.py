@@ -45,6 +45,7 @@ from caudal.sync.concluding import conclude_page
 from caudal.sync.overlapping import join_alike, new_ones
 from caudal.sync.proving import conclude_proofs
 from caudal.sync.rules import after
+from caudal.sync.transferring import conclude_transfers
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -187,6 +188,8 @@ class _Puller(msgspec.Struct):
         counts = await self._conclude(tx, await settle_page(tx, self.target, staged))
         if (withdrawn := await settle_succession(tx, self.target, staged)) is not None:
             counts = counts.and_then(await self._conclude(tx, withdrawn))
+        if not staged.alone:
+            await conclude_transfers(tx, self.target.space_id)
         await settle_balances(tx, self.target, staged)
         await events.write(tx, self.target.space_id, self.target.connection_id)
         return counts

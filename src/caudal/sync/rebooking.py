@@ -1,8 +1,8 @@
 """Booking source accounts where they belong, once something was said of accounts, and concluding anew what they tell.
 
 All of it is one transaction of the database: nobody sees an account whose movements have gone and whose balances
-stay. What is held in memory is bounded by the batch; the connections of the space wait with their pages until it is
-done.
+stay. What is held in memory is a batch, and the ids of what the accounts hold; the connections of the space wait with
+their pages until it is done.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from caudal.store.accounts import AccountDecision, Booking
 from caudal.store.database import Transaction
 from caudal.sync.concluding import conclude_anew
 from caudal.sync.proving import conclude_proofs
+from caudal.sync.transferring import transfers_anew
 
 _BATCH: Final = 500
 """Transactions concluded at a time."""
@@ -38,8 +39,10 @@ async def rebook(tx: Transaction, space_id: UUID) -> int:
     touched = sorted(left | set(moved.values()))
     await matching.lock(tx, space_id, touched)
     await accounts.book_transactions(tx, space_id, sorted(left))
+    concluded: list[UUID] = []
     for account_id in touched:
-        await _conclude(tx, space_id, account_id)
+        concluded += await _conclude(tx, space_id, account_id)
+    await transfers_anew(tx, space_id, concluded)
     await accounts.forget_empty_days(tx, space_id, touched)
     full = set(targets.values())
     await conclude_proofs(tx, space_id, [account_id for account_id in touched if account_id in full])
@@ -57,8 +60,12 @@ def targets_of(
     return ends(joins), booked(homes, parts, joins)
 
 
-async def _conclude(tx: Transaction, space_id: UUID, account_id: UUID) -> None:
+async def _conclude(tx: Transaction, space_id: UUID, account_id: UUID) -> list[UUID]:
+    """Conclude all that an account holds anew. Returns what that is."""
+    concluded: list[UUID] = []
     after = _NOBODY
     while batch := await matching.of_account(tx, space_id, account_id, after, _BATCH):
         await conclude_anew(tx, space_id, [account_id], batch)
+        concluded += batch
         after = batch[-1]
+    return concluded

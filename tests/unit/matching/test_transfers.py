@@ -274,3 +274,38 @@ def test_what_may_be_one_is_asked_about() -> None:
     found, doubts = transfers([left(text="Rent"), came(text="Mum")], AS_A_RULE)
     assert not found
     assert [(type(each), each.out, each.into) for each in doubts] == [(Transfer, "out", "in")]
+
+
+# --- a person's word ---------------------------------------------------------------------------------------
+
+
+def test_what_a_person_linked_is_a_transfer_whatever_speaks_against_it() -> None:
+    sides = [left(category="FOOD_AND_DRINK"), came(amount="7.00", day=40), came("near")]
+    ((found,), doubts) = transfers(sides, AS_A_RULE, linked=[("out", "in")])
+    assert (found.out, found.into, found.said, found.day_gap) == ("out", "in", True, 40)
+    assert found.certain
+    assert doubts == []
+
+
+def test_of_two_words_on_one_side_the_first_holds_and_the_other_side_is_free() -> None:
+    sides = [left(), left("o2"), came(), came("i2")]
+    found, _ = transfers(sides, AS_A_RULE, linked=[("out", "i2"), ("out", "in")])
+    assert {(each.out, each.into, each.said) for each in found} == {("out", "i2", True), ("o2", "in", False)}
+
+
+@pytest.mark.parametrize("pair", [("in", "out"), ("out", "nobody"), ("out", "same")])
+def test_a_word_on_what_can_t_be_two_sides_is_none(pair: tuple[str, str]) -> None:
+    same = came("same", account="checking", day=30)
+    found, _ = transfers([left(), came(), same], AS_A_RULE, linked=[pair])
+    assert [(each.out, each.into, each.said) for each in found] == [("out", "in", False)]
+
+
+# --- choices that weigh the same ---------------------------------------------------------------------------
+
+
+@given(book=books(), gone=st.integers(0, 11))
+def test_who_is_no_side_can_go_and_no_pair_changes(book: list[Side], gone: int) -> None:
+    found, _ = transfers(book, AS_A_RULE)
+    taken = {key for each in found for key in (each.out, each.into)}
+    without = [side for place, side in enumerate(book) if place != gone or side.key in taken]
+    assert transfers(without, AS_A_RULE)[0] == found

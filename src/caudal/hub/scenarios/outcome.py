@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from caudal.matching.transfers import Transfer
 from caudal.model.money import EXACT
 from caudal.store.ledger import ProofRow
 from caudal.store.matching import Movement, Question
+from caudal.store.transfers import TransferRow
 
 STALE_DAYS: Final = 14
 """A pending one older than this is hidden: what is authorised and not booked by then mostly never is."""
@@ -43,7 +43,7 @@ def outcome(
     movements: Sequence[Movement],
     questions: Sequence[Question],
     *,
-    transfers: Sequence[Transfer],
+    transfers: Sequence[TransferRow],
     proofs: Sequence[ProofRow],
     quarantined: int,
     counted: tuple[int, int],
@@ -72,8 +72,8 @@ def outcome(
         ],
         transfers=[
             {
-                "out": names[each.out],
-                "in": names[each.into],
+                "out": names[str(each.out_id)],
+                "in": names[str(each.into_id)],
                 "kind": each.kind,
                 "day_gap": each.day_gap,
             }

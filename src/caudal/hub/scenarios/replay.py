@@ -15,15 +15,17 @@ from caudal.hub.scenarios.outcome import Outcome, outcome
 from caudal.hub.scenarios.story import Case, Described, Step, Tx
 from caudal.hub.scenarios.telling import StepRefused, page
 from caudal.matching.evidence import CERTAIN
-from caudal.matching.transfers import Bounds, Rates, Side, Transfer, transfers
-from caudal.model.changes import AccountKind, Cursor, Page, SourceRef
+from caudal.matching.rates import Rate
+from caudal.matching.transfers import Bounds
+from caudal.model.changes import Cursor, Page, SourceRef
 from caudal.model.errors import CaudalError
-from caudal.store import events, matching, spaces
+from caudal.store import events, matching, spaces, transfers
 from caudal.store.ids import new_id
 from caudal.store.matching import Movement
 from caudal.store.pages import Route
 from caudal.store.spaces import Space
 from caudal.sync import engine
+from caudal.sync.transferring import transfers_anew
 
 _TODAY: Final = date(2026, 3, 20)
 _FIELDS: Final = {
@@ -57,7 +59,6 @@ class Books:
         self._hours = 0
         self._pages = 0
         self._routes: dict[str, Route] = {}
-        self._transfers: list[Transfer] = []
         self._counted = (0, 0)
 
     @classmethod
@@ -103,6 +104,7 @@ class Books:
         space_id = self.space.space_id
         async with self._installation.store.transaction(space_id) as tx:
             movements = await matching.movements(tx, space_id)
+            linked = await transfers.listed(tx, space_id, _LIMIT)
             questions = [
                 *await matching.probable(tx, space_id, CERTAIN, _LIMIT),
                 *await matching.doubts(tx, space_id, _LIMIT),
@@ -113,7 +115,7 @@ class Books:
             self._case.id,
             movements,
             questions,
-            transfers=self._transfers,
+            transfers=linked,
             proofs=await ledger.proofs(self._installation, self.space),
             quarantined=len(quarantined),
             counted=self._counted,
@@ -186,12 +188,19 @@ class Books:
         self._today = _TODAY + timedelta(days=self._hours // 24)
 
     async def _match_transfers(self, step: Step) -> None:
-        async with self._installation.store.transaction(self.space.space_id) as tx:
-            movements = await matching.movements(tx, self.space.space_id)
-        sides = [_side(each) for each in movements if not each.gone]
+        """The ledger's transfers drawn anew, of all it holds, by the step's bounds and the case's rates."""
+        space_id = self.space.space_id
         bounds = Bounds(step.window_days, step.fx_tolerance)
-        rates = _rates(self._case.given.rates) if self._case.given.rates else None
-        self._transfers, _ = transfers(sides, bounds, rates)
+        given = [
+            Rate(base, quote, date.fromisoformat(day), rate)
+            for pair, days in self._case.given.rates.items()
+            for base, _, quote in [pair.partition("/")]
+            for day, rate in days.items()
+        ]
+        async with self._installation.store.transaction(space_id) as tx:
+            seeds = [each.transaction_id for each in await matching.movements(tx, space_id)]
+            await transfers_anew(tx, space_id, seeds, bounds=bounds, given=given)
+            await events.write(tx, space_id)
 
     async def _selected(self, select: Mapping[str, object]) -> list[str]:
         async with self._installation.store.transaction(self.space.space_id) as tx:
@@ -225,38 +234,6 @@ def _fits(movement: Movement, select: Mapping[str, object]) -> bool:
         if field in told and str(value) not in told[field]:
             return False
     return True
-
-
-def _side(movement: Movement) -> Side:
-    return Side(
-        key=str(movement.transaction_id),
-        account=movement.account,
-        kind=AccountKind(movement.account_kind),
-        amount=movement.amount,
-        currency=movement.currency,
-        days=tuple(dict.fromkeys([movement.booked_on, *movement.days])),
-        at=movement.occurred_at,
-        text=f"{movement.counterparty} {movement.description}".strip(),
-        reference=movement.reference,
-        category=movement.category,
-    )
-
-
-def _rates(given: Mapping[str, Mapping[str, Decimal]]) -> Rates:
-    def rate(base: str, quote: str, day: date) -> Decimal | None:
-        direct = _on(given.get(f"{base}/{quote}", {}), day)
-        if direct is not None:
-            return direct
-        turned = _on(given.get(f"{quote}/{base}", {}), day)
-        return None if turned is None else 1 / turned
-
-    return rate
-
-
-def _on(days: Mapping[str, Decimal], day: date) -> Decimal | None:
-    """The rate of that day, else of the last day before it that has one; never of a later one."""
-    known = [told for told in days if told <= day.isoformat()]
-    return days[max(known)] if known else None
 
 
 async def replay_all(installation: Installation, cases: list[Case]) -> AsyncIterator[Outcome]:

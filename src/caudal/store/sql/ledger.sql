@@ -53,9 +53,12 @@ order by s.account_id, b.currency, b.as_of desc, b.seen_at desc, b.balance_id de
 -- name: list_transactions
 -- Transactions, the latest first; every filter is optional.
 select t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,
-    t.description, t.counterparty, t.reference, t.value_on
+    t.description, t.counterparty, t.reference, t.value_on, coalesce(o.transfer_id, i.transfer_id) as transfer_id,
+    coalesce(o.kind, i.kind) as transfer, coalesce(o.into_id, i.out_id) as other_side
 from caudal.transaction t
 join caudal.account a on a.space_id = t.space_id and a.account_id = t.account_id
+left join caudal.transfer o on o.space_id = t.space_id and o.out_id = t.transaction_id
+left join caudal.transfer i on i.space_id = t.space_id and i.into_id = t.transaction_id
 where t.space_id = %(space_id)s and t.gone_at is null
     and (%(account_id)s::uuid is null or t.account_id = %(account_id)s)
     and (%(start)s::date is null or t.booked_on >= %(start)s)

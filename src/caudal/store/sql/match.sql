@@ -167,7 +167,7 @@ cross join lateral (
 order by t.transaction_id
 
 -- name: decisions_on
--- What a person said of these transactions and stands, in the order it was said.
+-- What a person said of these transactions as movements and stands, in the order it was said.
 with asked as (
     select unnest(%(transactions)s::uuid[]) as transaction_id
 ), said as (
@@ -176,6 +176,7 @@ with asked as (
     cross join lateral (
         select * from caudal.decision each
         where each.transaction_id = asked.transaction_id and each.space_id = %(space_id)s and each.undone_at is null
+            and each.kind not in ('transfer', 'no_transfer')
         offset 0
     ) d
     union
@@ -184,6 +185,7 @@ with asked as (
     cross join lateral (
         select * from caudal.decision each
         where each.other_id = asked.transaction_id and each.space_id = %(space_id)s and each.undone_at is null
+            and each.kind not in ('transfer', 'no_transfer')
         offset 0
     ) d
 )
@@ -218,11 +220,19 @@ with told as (
             told.currency, told.booked_on, told.entered_on, told.value_on, told.authorized_on, told.occurred_at,
             told.description, told.counterparty, told.reference, told.category, told.gone, told.deleted, told.locked,
             told.split, told.conflict)
-    returning t.transaction_id, new.account_id,
+    returning t.transaction_id, new.account_id, old.into_id as old_into_id, new.into_id,
         old.gone_at is null as old_visible,
         old.currency as old_currency, coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount,
         old.status as old_status, new.gone_at is null as visible,
         new.currency, coalesce(new.entered_on, new.booked_on) as day, new.amount, new.status
+), stirring as (
+    insert into stirred (transaction_id)
+    select each.transaction_id
+    from written
+    cross join lateral (
+        values (written.transaction_id), (written.into_id), (written.old_into_id)
+    ) each (transaction_id)
+    where each.transaction_id is not null
 ), compared as (
     select written.*, before.kind as noted_as, before.at as noted_at,
         coalesce(before.kind <> 'transactions.created', written.old_visible) as was_visible,
@@ -298,10 +308,10 @@ insert into caudal.decision (space_id, decision_id, kind, transaction_id, other_
 values (%(space_id)s, %(decision_id)s, %(kind)s, %(transaction_id)s, %(other_id)s, %(data)s)
 
 -- name: undo_decision
--- A person takes their word back. Returns of which transactions it was, none where it isn't there or was taken back before.
+-- A person takes their word back. Returns what it was and of which transactions, none where it isn't there or was taken back before.
 update caudal.decision set undone_at = now()
 where space_id = %(space_id)s and decision_id = %(decision_id)s and undone_at is null
-returning transaction_id, other_id
+returning kind, transaction_id, other_id
 
 -- name: list_decisions
 -- What people said and stands, the latest first.

@@ -52,6 +52,12 @@ create temporary table if not exists happened (
 -- What is concluded of a transaction finds what was noted of it: searched through, a page would cost its square.
 create index if not exists happened_index on happened (transaction_id)
 
+-- name: stirred_table
+-- Movements that a conclusion changed anything of, if only by whom else it took for one: beside those that `happened`.
+create temporary table if not exists stirred (
+    transaction_id uuid not null
+) on commit delete rows
+
 -- name: steer_planner
 -- Until this transaction ends: compare a page with the ledger through indexes, row by row, in index order. Without
 -- statistics (a fresh database) the planner would else scan what it should look up, and cost would grow with the
