@@ -200,7 +200,7 @@ cross join lateral (
 order by a.account_id, m.booked_on
 
 -- name: movements_beside
--- What other accounts in one of these currencies hold as booked between two days, the latest first, of each so many at most;
+-- What other accounts in one of these currencies hold as booked between two days, the latest first, of each so many at most,
 -- of so many accounts.
 with others as (
     select each.account_id, (
