@@ -1,11 +1,13 @@
 """Fixtures that need a server: one PostgreSQL for the whole run, a fresh database for each test that asks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from tests.support.opened import on
 
 from caudal.settings import Settings
 from caudal.store.migrate import upgrade
@@ -14,8 +16,10 @@ from caudal.vault import keyring
 
 _TEMPLATE = "caudal_template"
 
-settings.register_profile("caudal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("caudal")
+hypothesis.settings.register_profile(
+    "caudal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("caudal")
 """How fast a machine is just now says nothing of what is tested on it."""
 
 
@@ -59,3 +63,9 @@ def settings(conninfo: str, tmp_path: Path) -> Settings:
     """An installation on a database of the test's own, with a keyring."""
     keyring.create(tmp_path / "home" / keyring.FILE_NAME)
     return Settings(home=str(tmp_path / "home"), database_url=conninfo)
+
+
+@pytest.fixture
+def opened(settings: Settings) -> Callable[..., object]:
+    """Runs something on an installation of the test's own (`tests.support.opened.Opened`)."""
+    return partial(on, settings)

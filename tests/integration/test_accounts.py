@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.books import all_rows, faults, pull_of
 from tests.support.command import Command
+from tests.support.opened import Opened
 
-from caudal.hub import accounts, decisions, installation, keys, ledger
+from caudal.hub import accounts, decisions, installation, ledger
 from caudal.hub.installation import Installation
 from caudal.model.changes import (
     AccountGone,
@@ -37,12 +37,9 @@ from caudal.model.money import Money
 from caudal.settings import Settings
 from caudal.store import spaces
 from caudal.store.ids import new_id
-from caudal.store.pages import Route
+from caudal.store.showing import Route
 from caudal.store.spaces import Space
 from caudal.sync import engine
-
-Result = TypeVar("Result")
-Opened = Callable[[Callable[[Installation], Awaitable[Result]]], Result]
 
 DAY = date(2026, 3, 2)
 GIRO = AccountSeen(
@@ -51,22 +48,6 @@ GIRO = AccountSeen(
 SAME = msgspec.structs.replace(GIRO, name="Konto", institution="Birch")
 """The same, as a provider shows it that calls the bank otherwise."""
 UNNAMED = AccountSeen(SourceRef("csv:layout"), AccountKind.OTHER, "EUR", "Export")
-
-
-@pytest.fixture
-def opened(conninfo: str, tmp_path: Path) -> Iterator[Callable[..., object]]:
-    """Runs something on an installation of its own."""
-    there = Settings(home=str(tmp_path), database_url=conninfo)
-    keys.init(there)
-
-    def run(act: Callable[[Installation], Awaitable[Result]]) -> Result:
-        async def work() -> Result:
-            async with installation.opened(there) as here:
-                return await act(here)
-
-        return asyncio.run(work())
-
-    return run  # type: ignore[return-value]
 
 
 def spent(

@@ -3,20 +3,19 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.books import ACCOUNT, REF, all_rows, books, faults, page, pull_of, seen
+from tests.support.opened import Opened
 from tests.support.shared import shared
 
-from caudal.hub import decisions, installation, keys, ledger
+from caudal.hub import decisions, ledger
 from caudal.hub.installation import Installation
 from caudal.hub.scenarios import story
 from caudal.hub.scenarios.outcome import Outcome
@@ -25,29 +24,9 @@ from caudal.hub.scenarios.story import Case, Step, Tx
 from caudal.model.changes import BalanceKind, BalanceSeen
 from caudal.model.errors import ConflictError, NotFound
 from caudal.model.money import Money
-from caudal.settings import Settings
 from caudal.store import spaces
 from caudal.store.database import Store
 from caudal.sync import engine
-
-Result = TypeVar("Result")
-Opened = Callable[[Callable[[Installation], Awaitable[Result]]], Result]
-
-
-@pytest.fixture
-def opened(conninfo: str, tmp_path: Path) -> Iterator[Callable[..., object]]:
-    """Runs something on an installation of its own."""
-    there = Settings(home=str(tmp_path), database_url=conninfo)
-    keys.init(there)
-
-    def run(act: Callable[[Installation], Awaitable[Result]]) -> Result:
-        async def work() -> Result:
-            async with installation.opened(there) as here:
-                return await act(here)
-
-        return asyncio.run(work())
-
-    return run  # type: ignore[return-value]
 
 
 def coffee(

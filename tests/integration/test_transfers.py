@@ -1,11 +1,8 @@
 """Transfers in the ledger: concluded with the page that tells of a side, whatever the order, and as people say."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -13,35 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.books import all_rows, faults
+from tests.support.opened import Opened
 
-from caudal.hub import decisions, installation, keys, ledger, transfers
+from caudal.hub import decisions, ledger, transfers
 from caudal.hub.installation import Installation
 from caudal.hub.scenarios.replay import Books
 from caudal.hub.scenarios.story import Case, Step, Tx
 from caudal.model.errors import ConflictError
-from caudal.settings import Settings
 from caudal.store.transfers import TransferRow
 
-Result = TypeVar("Result")
-Opened = Callable[[Callable[[Installation], Awaitable[Result]]], Result]
-
 ACCOUNTS = ("giro", "savings", "card")
-
-
-@pytest.fixture
-def opened(conninfo: str, tmp_path: Path) -> Iterator[Callable[..., object]]:
-    """Runs something on an installation of its own."""
-    there = Settings(home=str(tmp_path), database_url=conninfo)
-    keys.init(there)
-
-    def run(act: Callable[[Installation], Awaitable[Result]]) -> Result:
-        async def work() -> Result:
-            async with installation.opened(there) as here:
-                return await act(here)
-
-        return asyncio.run(work())
-
-    return run  # type: ignore[return-value]
 
 
 def moved(id_: str, amount: str, day: int = 10, name: str = "Transfer", **more: object) -> Tx:

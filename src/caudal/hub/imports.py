@@ -15,7 +15,7 @@ from caudal.providers.file.provider import FileDrop, FileProvider, OpenedFile, l
 from caudal.store import ledger, spaces
 from caudal.store.ids import new_id
 from caudal.store.ledger import ProofRow
-from caudal.store.pages import Route
+from caudal.store.showing import Route
 from caudal.store.spaces import Space
 from caudal.sync import engine
 

@@ -10,10 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.matching.accounts import SameAccount, Shown, same_accounts
 from caudal.model.changes import (
-    AccountGone,
-    AccountSeen,
     BalanceSeen,
     Change,
     Cursor,
@@ -25,12 +22,10 @@ from caudal.model.changes import (
     TransactionSeen,
     Unreadable,
 )
-from caudal.model.errors import ConflictError, NotFound, Revoked, Superseded
-from caudal.store.accounts import Likely, accounts_shown, raise_doubts
+from caudal.model.errors import NotFound, Revoked, Superseded
 from caudal.store.database import Transaction, json_rows, storable
-from caudal.store.ids import new_id
 from caudal.store.incoming import copy_text, families
-from caudal.store.spaces import free_name
+from caudal.store.showing import PageTarget, ShownHere, see_accounts
 
 
 class PageCounts(msgspec.Struct, frozen=True):
@@ -59,47 +54,6 @@ class PageCounts(msgspec.Struct, frozen=True):
         )
 
 
-class Route(msgspec.Struct, frozen=True):
-    """The account a person chose for a source account; made under `name` if it isn't there yet."""
-
-    account_id: UUID
-    name: str
-
-
-class PageTarget(msgspec.Struct, frozen=True):
-    """Where a page belongs. `stream` names the cursor; `routes` books source accounts to chosen accounts."""
-
-    space_id: UUID
-    connection_id: UUID
-    run_id: UUID
-    stream: str
-    subject: str = ""
-    routes: Mapping[SourceRef, Route] = {}
-
-
-class _SourceAccount(msgspec.Struct, frozen=True):
-    reference: str
-    source_account_id: UUID
-    account_id: UUID
-    home_id: UUID
-    name: str
-    kind: str
-    currency: str
-    iban: str | None
-    number: str | None
-    institution: str | None
-    mask: str | None
-    persistent_id: str | None
-    withdraws: bool = False
-    selected: bool = True
-    succeeds: bool = False
-
-
-class _Bank(msgspec.Struct, frozen=True):
-    provider: str
-    bank: str
-
-
 class _State(msgspec.Struct, frozen=True):
     state: str
     history_from: date | None
@@ -109,12 +63,6 @@ class _Standing(msgspec.Struct, frozen=True):
     value: str = ""
     sweep: str = "none"
     rested_at: datetime | None = None
-
-
-class _Account(msgspec.Struct, frozen=True):
-    account_id: UUID
-    name: str
-    joined_into: UUID | None
 
 
 class _Rows(msgspec.Struct, frozen=True):
@@ -139,7 +87,7 @@ class StagedPage(msgspec.Struct, frozen=True):
     account, or none."""
 
     page: Page
-    accounts: Mapping[SourceRef, _SourceAccount]
+    accounts: Mapping[SourceRef, ShownHere]
     told: int
     left_out: int
     families: bool
@@ -164,7 +112,7 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     standing = await tx.first("standing_cursor", _Standing, **scope, stream=target.stream) or _Standing()
     if standing.value != after:
         raise Superseded(f"connection {target.connection_id}: another run has come further; this one ends")
-    accounts, count = await _see_accounts(tx, target, page.changes)
+    accounts, count = await see_accounts(tx, target, page.changes)
     wanted = _wanted(page.changes, accounts, held.history_from)
     left_out, page = len(page.changes) - len(wanted), msgspec.structs.replace(page, changes=wanted)
     told = [change for change in wanted if isinstance(change, TransactionSeen | TransactionGone)]
@@ -299,7 +247,7 @@ async def _sweep(tx: Transaction, target: PageTarget, staged: StagedPage) -> lis
 
 
 def _wanted(
-    changes: Sequence[Change], accounts: Mapping[SourceRef, _SourceAccount], history_from: date | None
+    changes: Sequence[Change], accounts: Mapping[SourceRef, ShownHere], history_from: date | None
 ) -> Sequence[Change]:
     """What of it the person wants to see: of the accounts they chose, from the day they chose. What is gone, is gone."""
     unselected = {ref for ref, account in accounts.items() if not account.selected}
@@ -322,116 +270,7 @@ def _refs(page: Page) -> set[SourceRef]:
     return {change.ref for change in page.changes} | {window.ref for window in page.windows}
 
 
-async def _see_accounts(
-    tx: Transaction, target: PageTarget, changes: Sequence[Change]
-) -> tuple[dict[SourceRef, _SourceAccount], int]:
-    """The accounts that the connection shows, those of this page among them, and how many its space has in all."""
-    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
-    known = {
-        SourceRef(account.reference): account
-        for account in await tx.all("source_accounts", _SourceAccount, **scope)
-    }
-    anew = any(isinstance(change, AccountSeen) and change.ref not in known for change in changes)
-    await tx.run("lock_names", space_id=target.space_id, wanted=anew)
-    there = await tx.all("account_names", _Account, space_id=target.space_id)
-    names = {row.account_id: row.name for row in there}
-    joined = {row.account_id: row.joined_into for row in there if row.joined_into}
-    same, doubts = await _known_elsewhere(tx, target, changes, known) if anew else ({}, [])
-    for change in changes:
-        if isinstance(change, AccountSeen):
-            before, route = known.get(change.ref), target.routes.get(change.ref)
-            home_id = before.home_id if before else route.account_id if route else None
-            home_id = home_id or same.get(change.ref) or new_id()
-            account_id = before.account_id if before else joined.get(home_id, home_id)
-            if before and route and joined.get(route.account_id, route.account_id) != account_id:
-                raise ConflictError(
-                    f"{change.name or change.ref} is booked to “{names[before.account_id]}” already; "
-                    "an import can't move it to another account (`caudal join-accounts` makes one of two)"
-                )
-            if account_id not in names:
-                names[account_id] = free_name(route.name if route else _name_of(change), names.values())
-            known[change.ref] = _SourceAccount(
-                reference=change.ref,
-                source_account_id=before.source_account_id if before else new_id(),
-                account_id=account_id,
-                home_id=home_id,
-                name=change.name,
-                kind=change.kind,
-                currency=change.currency,
-                iban=change.iban,
-                number=change.number,
-                institution=change.institution,
-                mask=change.mask,
-                persistent_id=change.persistent_id,
-                withdraws=change.withdraws,
-                selected=before is None or before.selected,
-                succeeds=before.succeeds if before else change.ref in same,
-            )
-    seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
-    rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]
-    accounts = {row["account_id"]: {**row, "name": names[row["account_id"]]} for row in rows}
-    await tx.run("upsert_accounts", space_id=target.space_id, rows=json_rows(list(accounts.values())))
-    await tx.run("upsert_source_accounts", **scope, rows=json_rows(rows))
-    if doubts:
-        asked = [
-            Likely(known[SourceRef(same.shown)].source_account_id, UUID(same.like), same.rule)
-            for same in doubts
-        ]
-        await raise_doubts(tx, target.space_id, asked)
-    gone = [change.ref for change in changes if isinstance(change, AccountGone)]
-    await tx.run("mark_accounts_gone", **scope, references=gone)
-    return known, len(names)
-
-
-async def _known_elsewhere(
-    tx: Transaction,
-    target: PageTarget,
-    changes: Iterable[Change],
-    known: Mapping[SourceRef, _SourceAccount],
-) -> tuple[dict[SourceRef, UUID], list[SameAccount]]:
-    """Of accounts shown for the first time: those that another connection shows already, and where they belong; and
-    those that may be, of which a person is to be asked. Each statement file is a connection of its own here."""
-    scope = {"space_id": target.space_id, "connection_id": target.connection_id}
-    rows = await accounts_shown(tx, target.space_id)
-    bank = await tx.first("connection_bank", _Bank, **scope)
-    if bank is None or not rows:
-        return {}, []
-    here = {change.ref for change in changes if isinstance(change, AccountSeen)}
-    shown = [
-        msgspec.structs.replace(row, connection=row.key)
-        if row.provider == "file" and row.reference not in here
-        else row
-        for row in rows
-    ]
-    new = {
-        change.ref: Shown(
-            key=change.ref,
-            account="",
-            connection=str(target.connection_id),
-            provider=bank.provider,
-            kind=change.kind,
-            currency=change.currency,
-            name=change.name,
-            iban=change.iban,
-            number=change.number,
-            mask=change.mask,
-            persistent_id=change.persistent_id,
-            bank=change.institution or bank.bank,
-        )
-        for change in changes
-        if isinstance(change, AccountSeen) and change.ref not in known and change.ref not in target.routes
-    }
-    found = same_accounts(list(new.values()), shown)
-    places = {row.key: row.place for row in rows}
-    certain = {SourceRef(same.shown): places[same.like] for same in found if same.certain}
-    return certain, [same for same in found if not same.certain]
-
-
-def _name_of(account: AccountSeen) -> str:
-    return account.name or account.iban or account.number or account.ref
-
-
-def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, ShownHere]) -> str:
     return json_rows(
         [
             {
@@ -450,7 +289,7 @@ def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _Sourc
     )
 
 
-def _holding_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, _SourceAccount]) -> tuple[str, str]:
+def _holding_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, ShownHere]) -> tuple[str, str]:
     """The positions told, and the (account, day) pairs they were told of: the last word on each."""
     told = {(change.ref, change.on): change for change in changes if isinstance(change, HoldingsSeen)}
     days = [{"source_account_id": accounts[ref].source_account_id, "as_of": on} for ref, on in told]
@@ -475,7 +314,7 @@ def _quarantine_rows(items: Iterable[Unreadable]) -> str:
     )
 
 
-def _complete_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+def _complete_rows(page: Page, accounts: Mapping[SourceRef, ShownHere]) -> str:
     """The windows whose absences count, of accounts that are kept; '' where there is none."""
     rows = [
         {
@@ -491,7 +330,7 @@ def _complete_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> 
     return json_rows(rows) if rows else ""
 
 
-def _window_rows(page: Page, accounts: Mapping[SourceRef, _SourceAccount]) -> str:
+def _window_rows(page: Page, accounts: Mapping[SourceRef, ShownHere]) -> str:
     return json_rows(
         [
             {

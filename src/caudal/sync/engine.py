@@ -31,8 +31,6 @@ from caudal.store.events import Told
 from caudal.store.jobs import SyncWork
 from caudal.store.pages import (
     PageCounts,
-    PageTarget,
-    Route,
     StagedPage,
     know_the_ledger,
     restart,
@@ -41,6 +39,7 @@ from caudal.store.pages import (
     settle_succession,
     stage_page,
 )
+from caudal.store.showing import PageTarget, Route
 from caudal.sync.concluding import conclude_page
 from caudal.sync.overlapping import join_alike, new_ones
 from caudal.sync.proving import conclude_proofs

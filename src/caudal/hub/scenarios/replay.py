@@ -22,7 +22,7 @@ from caudal.model.errors import CaudalError
 from caudal.store import events, matching, spaces, transfers
 from caudal.store.ids import new_id
 from caudal.store.matching import Movement
-from caudal.store.pages import Route
+from caudal.store.showing import Route
 from caudal.store.spaces import Space
 from caudal.sync import engine
 from caudal.sync.transferring import transfers_anew

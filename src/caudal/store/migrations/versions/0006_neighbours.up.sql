@@ -7,9 +7,10 @@ drop function caudal.neighbours(uuid, uuid, jsonb);
 create index observation_authorized_index
     on caudal.observation (space_id, source_account_id, amount_key, authorized_on) where authorized_on is not null;
 
--- Of other sources of its account, the same amount (or a unit beside it) within four days, of booking or authorisation; of its own source, where that
--- doesn't say it itself, what vanished and what may have come in its place, what is pending and what may settle it; those
--- it is together with, and those a person spoke of together with it (itself, where one spoke of it). Some more than once.
+-- Of other sources of its account, the same amount (or a unit beside it) within four days, of booking or authorisation; of
+-- its own source, where that doesn't say it itself, what vanished and what may have come in its place, what is pending and
+-- what may settle it; those it is together with, and those a person spoke of together with it as one movement or two
+-- (itself, where one spoke of it; two sides of a transfer are on two accounts). Some more than once.
 -- Of each sort at most 200: of more alike within days, any will do.
 -- To be asked where look-ups are steered to indexes (`steer_planner`).
 create function caudal.neighbours(of_space uuid, of_transaction uuid, units jsonb) returns setof uuid
@@ -127,10 +128,12 @@ begin atomic
     select coalesce(d.other_id, of_transaction)
     from caudal.decision d
     where d.transaction_id = of_transaction and d.space_id = of_space and d.undone_at is null
+        and d.kind not in ('transfer', 'no_transfer')
     union all
     select d.transaction_id
     from caudal.decision d
-    where d.other_id = of_transaction and d.space_id = of_space and d.undone_at is null;
+    where d.other_id = of_transaction and d.space_id = of_space and d.undone_at is null
+        and d.kind not in ('transfer', 'no_transfer');
 end;
 
 grant execute on function caudal.neighbours(uuid, uuid, jsonb) to caudal_app;
