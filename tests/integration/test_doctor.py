@@ -76,6 +76,14 @@ SPOILED = {
         ),
         "space home: ledger",
     ),
+    "a transfer by hand": (
+        (
+            "insert into caudal.transfer (space_id, out_id, into_id, kind, day_gap, weight, found, said) select space_id, "
+            "min(transaction_id::text)::uuid, max(transaction_id::text)::uuid, 'own_transfer', 0, 0, '[]', false "
+            "from caudal.transaction group by space_id"
+        ),
+        "space home: ledger",
+    ),
     "a changed audit entry": ("update caudal.audit_entry set actor = 'nobody'", "space home: audit trail"),
     "a column more": ("alter table caudal.account add column nickname text", "schema"),
     "an index less": ("drop index caudal.observation_run_index", "schema"),

@@ -154,6 +154,7 @@ async def _space(opened: Installation, space: Space) -> list[Check]:
         "transactions without an observation": counts.unfounded_transactions,
         "transactions that stray from their observations": counts.strayed,
         "days that don't add up from their transactions": counts.strayed_days,
+        "transfers whose sides are not there": counts.strayed_transfers,
     }
     broken = ", ".join(f"{count} {what}" for what, count in faults.items() if count)
     bad_entry = await audit.first_broken(opened, space.space_id)

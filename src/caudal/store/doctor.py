@@ -22,6 +22,7 @@ class Invariants(msgspec.Struct, frozen=True):
     unfounded_transactions: int
     strayed: int
     strayed_days: int
+    strayed_transfers: int
     unfinished: int
 
 
@@ -111,12 +112,14 @@ async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
     links = await tx.first("broken_links", _Links, space_id=space_id) or _Links(0, 0)
     strayed = await tx.first("strayed_transactions", _Strayed, space_id=space_id) or _Strayed(0)
     days = await tx.first("strayed_days", _Strayed, space_id=space_id) or _Strayed(0)
+    transfers = await tx.first("strayed_transfers", _Strayed, space_id=space_id) or _Strayed(0)
     unfinished = await tx.first("unfinished_runs", _Unfinished, space_id=space_id) or _Unfinished(0)
     return Invariants(
         links.unlinked_observations,
         links.unfounded_transactions,
         strayed.strayed,
         days.strayed,
+        transfers.strayed,
         unfinished.unfinished,
     )
 

@@ -48,6 +48,20 @@ where t.space_id = %(space_id)s and (
             and later.provider_id = o.provider_id and later.version > o.version
             and theirs.transaction_id = t.transaction_id))
 
+-- name: strayed_transfers
+-- Transfers, and questions about them, of which a side is not in the ledger, or that are no money out here and in there on
+-- another account: there must be none.
+select count(*) as strayed
+from (
+    select space_id, out_id, into_id from caudal.transfer
+    union all
+    select space_id, out_id, into_id from caudal.transfer_doubt
+) pair
+join caudal.transaction o on o.space_id = pair.space_id and o.transaction_id = pair.out_id
+join caudal.transaction i on i.space_id = pair.space_id and i.transaction_id = pair.into_id
+where pair.space_id = %(space_id)s and (
+    o.gone_at is not null or i.gone_at is not null or o.account_id = i.account_id or o.amount >= 0 or i.amount <= 0)
+
 -- name: strayed_days
 -- Days of accounts that do not add up from their transactions: there must be none.
 with days as (
