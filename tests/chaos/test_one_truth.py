@@ -13,12 +13,15 @@ import pytest
 from tests.chaos.test_sync_soak import logins_of
 from tests.support.hub import Hub, Login, opened_hub
 from tests.support.plaid_script import HandClock
-from tests.support.statements import CSV_STYLES, Account, Movement, Statement, write_csv, write_ofx1
+from tests.support.statements import CSV_STYLES, Account, Statement, write_csv, write_ofx1
+from tests.support.statements import Movement as Booking
 
 from caudal.hub import decisions, imports, ledger
 from caudal.model.changes import AccountKind
 from caudal.providers.file.provider import FileDrop
 from caudal.settings import Settings
+from caudal.store import matching
+from caudal.store.matching import Movement
 from caudal_sandbox.economy.countries import CountryCode
 from caudal_sandbox.economy.movements import AccountId, State
 from caudal_sandbox.economy.view import AccountView
@@ -32,6 +35,9 @@ BEGINS: Final = date(2025, 1, 1)
 LINKED_AT: Final = datetime(2025, 6, 10, 12, tzinfo=UTC)
 KINDS: Final = {"checking": AccountKind.CHECKING, "savings": AccountKind.SAVINGS, "card": AccountKind.CARD}
 """Of these accounts banks give statement files."""
+
+HOLIDAY: Final = "HOLIDAY"
+"""No bank says so."""
 
 Writer = Callable[[BinaryIO, Statement], None]
 
@@ -71,7 +77,7 @@ def statement(view: AccountView, start: date, end: date) -> Statement:
     before = sum((each.amount for each in booked if each.on < start), Decimal(0))
     terms = view.terms
     told = [
-        Movement(each.movement.id, each.on, each.amount, each.text[:32].strip())
+        Booking(each.movement.id, each.on, each.amount, each.text[:32].strip())
         for each in booked
         if start <= each.on <= end
     ]
@@ -114,8 +120,25 @@ class Telling:
             await self.files(20, us_csv)
         await self.hub.link(self._login)
 
-    def meanwhile(self) -> Iterator[Callable[[], object]]:
-        """What a bank does while nobody looks: settles dearer, lets go, corrects, dates back."""
+    async def say_of_one(self) -> Movement:
+        """A person says what a movement that everybody tells of was for."""
+        one = self._chance.choice([each for each in await self._held() if each.status == "booked"])
+        await decisions.edit(self.hub.opened, self.hub.space, str(one.transaction_id), {"category": HOLIDAY})
+        return one
+
+    async def expect_it_said(self, one: Movement) -> None:
+        """It still is, and of that movement alone."""
+        said = [each for each in await self._held() if each.category == HOLIDAY]
+        assert [(each.booked_on, each.amount) for each in said] == [(one.booked_on, one.amount)]
+
+    async def _held(self) -> list[Movement]:
+        space_id = self.hub.space.space_id
+        async with self.hub.opened.store.transaction(space_id) as tx:
+            there = [each for each in await matching.movements(tx, space_id) if not each.gone]
+        return sorted(there, key=lambda each: (each.booked_on, each.amount, each.description, each.account))
+
+    def meanwhile(self, one: Movement) -> Iterator[Callable[[], object]]:
+        """What a bank does while nobody looks: settles dearer, lets go, corrects (all but `one`), dates back."""
         world, chance = self.hub.sandbox.world, self._chance
         for account in self._accounts:
             held = [
@@ -123,7 +146,7 @@ class Telling:
             ]
             yield lambda held=held: world.settle(held[0], minor=-chance.randrange(5_00, 90_00))
             yield lambda held=held: world.release(held[1])
-            yield lambda account=account: self._correct(account)
+            yield lambda account=account: self._correct(account, but=one)
             yield lambda account=account: world.book(
                 account,
                 -chance.randrange(1_00, 9_00),
@@ -131,11 +154,13 @@ class Telling:
                 on=world.now.date() - timedelta(days=3),
             )
 
-    def _correct(self, account: AccountId) -> None:
+    def _correct(self, account: AccountId, but: Movement) -> None:
         booked = [
             each.movement
             for each in self.hub.sandbox.world.account(account).movements()
-            if each.state is State.BOOKED and abs(each.movement.settled_minor) > 5_00
+            if each.state is State.BOOKED
+            and abs(each.movement.settled_minor) > 5_00
+            and each.on != but.booked_on
         ]
         corrected = self._chance.choice(booked[-25:])
         self.hub.sandbox.world.amend(corrected.id, corrected.settled_minor - 1_00)
@@ -169,8 +194,10 @@ def test_what_a_bank_its_files_and_a_new_login_tell_is_one_ledger_and_the_truth(
             await life.expect_the_truth("with statements of what was told")
             sandbox.advance(days=17)
             await hub.quiet()
-            await life.link_anew(list(life.meanwhile()))
+            one = await life.say_of_one()
+            await life.link_anew([*life.meanwhile(one)])
             await life.expect_the_truth("linked anew")
+            await life.expect_it_said(one)
             await life.files(45, write_ofx1)
             await life.files(30, us_csv)
             await life.expect_the_truth("with statements that overlap")
@@ -178,6 +205,7 @@ def test_what_a_bank_its_files_and_a_new_login_tell_is_one_ledger_and_the_truth(
             await life.expect_the_truth("a month on")
             held = {view.held.account_id for view in await ledger.accounts(hub.opened, hub.space)}
             assert len(held) == accounts
+            await life.expect_it_said(one)
             assert await decisions.rebuild(hub.opened, hub.space, sorted(held)) == 0
 
     with Sandbox(world, plaid=Options(limits=Regime.PRODUCTION), clock=clock.now) as sandbox:

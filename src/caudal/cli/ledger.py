@@ -188,7 +188,7 @@ _JOINS = {
     "across_sources": "several sources tell of one movement",
     "took_its_place": "the source's id for it vanished, and this one came in its place",
     "settles": "it was pending, and this settles it",
-    "corrected": "the login was linked anew, and the bank has corrected the amount meanwhile",
+    "corrected": "the login was linked anew, and the bank has corrected amount or day meanwhile",
     "said": "a person said so",
 }
 _RULES = {

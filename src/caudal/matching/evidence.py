@@ -253,17 +253,19 @@ _CORRECTED: Final = 20
 
 
 def corrected(withdrawn: Strand, told: Strand) -> Evidence | None:
-    """Of one login linked anew: is `told` what the bank made of `withdrawn`, which it tells no more? The same day and the
-    same words; up to twice or half the amount."""
+    """Of one login linked anew: is `told` what the bank made of `withdrawn`, which it tells no more? In the same words;
+    of the same day and up to twice or half the amount, or of the same amount some days beside."""
     smaller, larger = sorted((abs(withdrawn.units), abs(told.units)))
     if not _same_way(withdrawn, told) or larger > _CORRECTED_TIMES_MAX * smaller:
         return None
-    if not withdrawn.gone or told.gone or withdrawn.pending or withdrawn.days[0] != told.days[0]:
+    apart = abs(withdrawn.days[0] - told.days[0])
+    if not withdrawn.gone or told.gone or withdrawn.pending or apart > (DAYS_MAX if larger == smaller else 0):
         return None
     texts = _of_texts(withdrawn.texts, told.texts)
     if sum(weight for _, weight in texts) < _LIKE[0][1]:
         return None
-    return Evidence((*texts, ("told no more since the login was linked anew", _CORRECTED)))
+    days = ((days_apart(apart), _DAYS[apart]),) if apart else ()
+    return Evidence((*texts, *days, ("told no more since the login was linked anew", _CORRECTED)))
 
 
 def _same_way(one: Strand, other: Strand) -> bool:

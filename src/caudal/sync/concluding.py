@@ -142,7 +142,7 @@ def _rows_of_group(
         {
             "transaction_id": founder.transaction_id,
             "into_id": None,
-            "concluded": not alone or standing.gone != founder.gone,
+            "concluded": not alone or standing.gone != founder.withdrawn,
             "rule": None,
             "weight": None,
             "found": None,

@@ -351,6 +351,11 @@ def test_what_is_told_no_more_was_corrected_to_nothing_that_differs_in_more_than
     assert anew(strand("old", gone=True), new) == {frozenset({"old"}), frozenset({"new"})}
 
 
+@pytest.mark.parametrize(("days", "movements"), [(2, 1), (-4, 1), (5, 2)])
+def test_what_the_bank_dates_otherwise_since_is_one_movement_within_days(days: int, movements: int) -> None:
+    assert len(anew(strand("old", gone=True), strand("new", ANEW, day=100 + days))) == movements
+
+
 def test_what_is_told_on_was_not_corrected() -> None:
     assert len(anew(strand("old"), strand("new", ANEW, units=-550))) == 2
 
