@@ -10,8 +10,7 @@ from random import Random
 from typing import BinaryIO, Final
 
 import pytest
-from tests.chaos.test_sync_soak import logins_of
-from tests.support.hub import Hub, Login, opened_hub
+from tests.support.hub import Hub, Login, logins_of, opened_hub
 from tests.support.plaid_script import HandClock
 from tests.support.statements import CSV_STYLES, Account, Statement, write_csv, write_ofx1
 from tests.support.statements import Movement as Booking

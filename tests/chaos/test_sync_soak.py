@@ -8,7 +8,7 @@ from random import Random
 
 import psycopg
 import pytest
-from tests.support.hub import PASSING, Hub, Login, Wire, opened_hub
+from tests.support.hub import PASSING, Hub, Login, Wire, logins_of, opened_hub
 from tests.support.plaid_script import HandClock
 from tests.support.receiver import Received, Receiver
 
@@ -16,15 +16,11 @@ from caudal.model.errors import NotGenuine, ProviderError
 from caudal.providers.base import Delivery, EndedSignal, FetchSignal
 from caudal.settings import Settings
 from caudal.store.spaces import LinkedConnection
-from caudal_sandbox.economy.accounts import AccountKind
 from caudal_sandbox.economy.countries import CountryCode
-from caudal_sandbox.economy.holders import Holder
 from caudal_sandbox.economy.movements import AccountId, MovementId, State
 from caudal_sandbox.faults import Fault, Kind, Param
 from caudal_sandbox.plaid.emulator import Options
-from caudal_sandbox.plaid.institutions import CATALOGUE
 from caudal_sandbox.plaid.limits import Regime
-from caudal_sandbox.plaid.records.accounts import has_transactions
 from caudal_sandbox.server import Sandbox
 from caudal_sandbox.world import World
 
@@ -63,20 +59,6 @@ def every_fault(seed: int) -> Iterator[Fault]:
         yield Fault(kind, provider="plaid", endpoint=endpoint, per_mille=PER_MILLE, seed=seed, params=params)
     for kind, where in OF_ONE_RECORD:
         yield Fault(kind, provider="plaid", per_mille=PER_MILLE, seed=seed, params={"where": where})
-
-
-def logins_of(holder: Holder) -> list[Login]:
-    """A login for each institution that tells something of somebody: of most loans no movement is told."""
-    there = {
-        account.institution.id
-        for account in holder.accounts
-        if has_transactions(account) or account.kind is AccountKind.BROKERAGE
-    }
-    return [
-        Login(holder.name, each.institution_id, broker="transactions" not in each.products)
-        for each in CATALOGUE.values()
-        if each.bank.id in there
-    ]
 
 
 class Life:

@@ -26,11 +26,13 @@ from caudal.providers.plaid import PlaidConfig, PlaidProvider
 from caudal.settings import PlaidSettings, RunBounds, Settings
 from caudal.store.database import Observer
 from caudal.store.spaces import LinkedConnection, Space
-from caudal_sandbox.economy.accounts import Account
+from caudal_sandbox.economy.accounts import Account, AccountKind
+from caudal_sandbox.economy.holders import Holder
 from caudal_sandbox.economy.movements import AccountId, State
 from caudal_sandbox.faults import CORRUPTIONS, Faults, Kind
+from caudal_sandbox.plaid.institutions import CATALOGUE
 from caudal_sandbox.plaid.items import Item
-from caudal_sandbox.plaid.records.accounts import AccountType, type_of
+from caudal_sandbox.plaid.records.accounts import AccountType, has_transactions, type_of
 from caudal_sandbox.server import Sandbox
 
 CLIENT: Final = ("client-of-mine", "CANARY-secret-2c77")
@@ -55,6 +57,20 @@ class Login(NamedTuple):
     institution: str
     password: str = "pass_good"
     broker: bool = False
+
+
+def logins_of(holder: Holder) -> list[Login]:
+    """A login for each institution that tells something of somebody: of most loans no movement is told."""
+    there = {
+        account.institution.id
+        for account in holder.accounts
+        if has_transactions(account) or account.kind is AccountKind.BROKERAGE
+    }
+    return [
+        Login(holder.name, each.institution_id, broker="transactions" not in each.products)
+        for each in CATALOGUE.values()
+        if each.bank.id in there
+    ]
 
 
 class _Telling(NamedTuple):

@@ -54,8 +54,7 @@ def show_transfers(title: str, found: Sequence[TransferRow]) -> None:
 @space_option
 def link_transfer(out: str, into: str, space: str | None) -> None:
     """Say that what left one account (OUT) is what came into another (IN), whatever their amounts and days."""
-    decision = with_space(space, lambda opened, chosen: hub.link(opened, chosen, out, into))
-    show.console.print(f"noted as {decision} (`caudal undo` takes it back)")
+    show.noted(with_space(space, lambda opened, chosen: hub.link(opened, chosen, out, into)))
 
 
 @click.command("unlink-transfer")
@@ -64,5 +63,4 @@ def link_transfer(out: str, into: str, space: str | None) -> None:
 @space_option
 def unlink_transfer(transaction: str, other: str, space: str | None) -> None:
     """Say that a transaction and the other side of its transfer are none, for good. With OTHER: that they are none."""
-    decision = with_space(space, lambda opened, chosen: hub.unlink(opened, chosen, transaction, other))
-    show.console.print(f"noted as {decision} (`caudal undo` takes it back)")
+    show.noted(with_space(space, lambda opened, chosen: hub.unlink(opened, chosen, transaction, other)))

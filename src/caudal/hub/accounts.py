@@ -48,7 +48,8 @@ async def part(installation: Installation, space: Space, account: str, source: s
         chosen = _source(of_it, source)
         if len(of_it) < 2:
             raise ConflictError(f"one source alone tells of “{whole.name}”: there is nothing to part")
-        name = free_name(chosen.name or whole.name, (await accounts.names(tx, space.space_id)).values())
+        taken = [each.name for each in await accounts.names(tx, space.space_id)]
+        name = free_name(chosen.name or whole.name, taken)
         made = await accounts.add_account(tx, space.space_id, name, chosen.source_account_id)
         of = (_found_at(whole), made)
         decision = await accounts.decide(

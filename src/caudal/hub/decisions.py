@@ -251,15 +251,26 @@ async def _decide_all(
     data: str = "{}",
 ) -> list[UUID]:
     """Keep the same word on each of `of`, all of one account, and conclude once from all of them."""
-    made: list[UUID] = []
-    for pair in of:
-        decision = await matching.decide(tx, space.space_id, kind, pair, data)
-        told = {"decision": str(decision), "kind": kind, "transaction": str(pair[0])}
-        await _audit(tx, installation, space, "transaction.decided", told)
-        made.append(decision)
+    made = [await keep(tx, installation, space, kind, pair, data=data) for pair in of]
     seeds = dict.fromkeys(each for pair in of for each in pair if each is not None)
     await _conclude(tx, space, account_id, list(seeds))
     return made
+
+
+async def keep(
+    tx: Transaction,
+    installation: Installation,
+    space: Space,
+    kind: str,
+    of: tuple[UUID, UUID | None],
+    *,
+    data: str = "{}",
+) -> UUID:
+    """Keep a word on a transaction, or on two, and write that down. What follows from it is the caller's to conclude."""
+    decision = await matching.decide(tx, space.space_id, kind, of, data)
+    told = {"decision": str(decision), "kind": kind, "transaction": str(of[0])}
+    await _audit(tx, installation, space, "transaction.decided", told)
+    return decision
 
 
 async def _conclude(tx: Transaction, space: Space, account_id: UUID, seeds: Sequence[UUID]) -> int:

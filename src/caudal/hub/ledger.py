@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from caudal.hub.installation import Installation
-from caudal.matching.credit import Credit, shared_lines
+from caudal.matching.credit import shared_lines
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import accounts as accounts_store
 from caudal.store import ledger, spaces, transfers
@@ -64,17 +64,7 @@ async def accounts(installation: Installation, space: Space) -> list[AccountView
         told = await ledger.told_balances(tx, space.space_id)
         credit = await accounts_store.credit_told(tx, space.space_id, _CREDIT_DAYS)
     names = {str(row.account_id): row.name for row in rows}
-    sharing = shared_lines(
-        Credit(
-            str(each.account_id),
-            str(each.connection_id),
-            each.as_of,
-            each.currency,
-            each.credit_limit,
-            each.available,
-        )
-        for each in credit
-    )
+    sharing = shared_lines(credit)
     return [
         AccountView(
             row,

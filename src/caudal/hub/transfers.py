@@ -6,11 +6,11 @@ tellings, as every word is.
 
 from uuid import UUID
 
-from caudal.hub import audit
+from caudal.hub import decisions
 from caudal.hub.installation import Installation
 from caudal.hub.ledger import one_transaction
 from caudal.model.errors import ConflictError
-from caudal.store import events, matching
+from caudal.store import events
 from caudal.store import transfers as store
 from caudal.store.database import Transaction
 from caudal.store.ledger import TransactionRow
@@ -72,10 +72,7 @@ async def unlink(installation: Installation, space: Space, transaction: str, oth
 async def _decide(
     tx: Transaction, installation: Installation, space: Space, kind: str, pair: tuple[UUID, UUID]
 ) -> UUID:
-    decision = await matching.decide(tx, space.space_id, kind, pair, "{}")
-    key = installation.keyring.audit_key
-    told = {"decision": str(decision), "kind": kind, "transaction": str(pair[0])}
-    await audit.record(tx, key, space.space_id, actor="local", act="transaction.decided", details=told)
+    decision = await decisions.keep(tx, installation, space, kind, pair)
     await transfers_anew(tx, space.space_id, pair)
     await events.write(tx, space.space_id)
     return decision

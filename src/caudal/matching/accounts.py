@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from caudal.model.currencies import UNKNOWN
+
 
 class Shown(msgspec.Struct, frozen=True):
     """An account as one connection shows it; `account` is the one it is booked to, '' where it is new. `bank`: whatever
@@ -52,7 +54,6 @@ _ASKED_MAX: Final = 5
 """About so many accounts a person is asked of one; where more are alike their likeness says nothing."""
 _CLABE_DIGITS: Final = 18
 _CLABE_WEIGHTS: Final = (3, 7, 1)
-_UNKNOWN: Final = "XXX"
 
 
 def same_accounts(new: Sequence[Shown], known: Sequence[Shown]) -> list[SameAccount]:
@@ -200,7 +201,7 @@ def _told_on(one: Shown, other: Shown) -> bool:
 
 
 def _currencies_agree(one: Shown, other: Shown) -> bool:
-    return one.currency == other.currency or _UNKNOWN in (one.currency, other.currency)
+    return one.currency == other.currency or UNKNOWN in (one.currency, other.currency)
 
 
 def _tail(shown: Shown) -> str:

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from caudal.matching.accounts import Shown, other_digits, other_kind
+from caudal.matching.evidence import Manner
 
 _DAYS_APART_MAX: Final = 1
 DISTINCT_MIN: Final = 5
@@ -156,7 +157,7 @@ def _may_be(shown: Shown, other: Life) -> bool:
 
 
 def _live(shown: Shown) -> bool:
-    return shown.provider not in ("file", "manual")
+    return Manner.of(shown.provider) is Manner.LIVE
 
 
 def _by_amount(life: Life, first: date, last: date) -> Mapping[Decimal, list[int]]:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from caudal.matching.accounts import Shown
+from caudal.matching.credit import Credit
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id
 
@@ -57,14 +58,10 @@ class AccountDecision(msgspec.Struct, frozen=True):
 
 
 class Undone(msgspec.Struct, frozen=True):
-    """A word on accounts that was taken back."""
+    """The accounts that a word was of which was taken back."""
 
-    decision_id: UUID
-    kind: str
     account_id: UUID
     other_id: UUID
-    source_account_id: UUID | None
-    said_by: str
 
 
 class Booking(msgspec.Struct, frozen=True):
@@ -110,18 +107,9 @@ class ToldOn(msgspec.Struct, frozen=True):
     firm: bool
 
 
-class CreditTold(msgspec.Struct, frozen=True):
-    """A card's credit line as told of a day, and what is left of it."""
+class AccountName(msgspec.Struct, frozen=True):
+    """What an account is called, and which other it was joined to, if it was."""
 
-    account_id: UUID
-    connection_id: UUID
-    as_of: date
-    currency: str
-    credit_limit: Decimal
-    available: Decimal
-
-
-class _Account(msgspec.Struct, frozen=True):
     account_id: UUID
     name: str
     joined_into: UUID | None
@@ -167,9 +155,9 @@ async def bookings(tx: Transaction, space_id: UUID) -> list[Booking]:
     return await tx.all("source_bookings", Booking, space_id=space_id)
 
 
-async def names(tx: Transaction, space_id: UUID) -> dict[UUID, str]:
-    """Every account's name, also of those that nothing is booked to."""
-    return {row.account_id: row.name for row in await tx.all("account_names", _Account, space_id=space_id)}
+async def names(tx: Transaction, space_id: UUID) -> list[AccountName]:
+    """Every account of the space, also those that nothing is booked to."""
+    return await tx.all("account_names", AccountName, space_id=space_id)
 
 
 async def add_account(tx: Transaction, space_id: UUID, name: str, source_account_id: UUID) -> UUID:
@@ -210,7 +198,7 @@ async def decide(
 
 
 async def undo(tx: Transaction, space_id: UUID, decision_id: UUID) -> Undone | None:
-    """Take a word back. Returns what it was, None where it isn't there."""
+    """Take a word back. Returns of what it was, None where it isn't there."""
     return await tx.first("undo_account_decision", Undone, space_id=space_id, decision_id=decision_id)
 
 
@@ -298,6 +286,6 @@ async def latest_told(tx: Transaction, space_id: UUID, accounts: Sequence[UUID],
     return await tx.all("latest_told", ToldOn, space_id=space_id, accounts=list(accounts), most=most)
 
 
-async def credit_told(tx: Transaction, space_id: UUID, days: int) -> list[CreditTold]:
+async def credit_told(tx: Transaction, space_id: UUID, days: int) -> list[Credit]:
     """The credit lines told of cards of the latest `days` days each, and what is left of them."""
-    return await tx.all("credit_told", CreditTold, space_id=space_id, days=days)
+    return await tx.all("credit_told", Credit, space_id=space_id, days=days)

@@ -118,6 +118,7 @@ async def amend_run(tx: Transaction, space_id: UUID, run_id: UUID, done: Conclud
         "amend_run",
         space_id=space_id,
         run_id=run_id,
+        seen=0,
         merged=done.merged,
         changed=done.changed,
         gone=done.gone,

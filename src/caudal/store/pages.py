@@ -205,7 +205,7 @@ async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedP
     [restated] = await tx.all("restate_transactions", _Restated, **space)
     await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     counts = {"seen": len(swept), "changed": restated.changed, "gone": restated.gone}
-    await tx.run("count_more", **space, run_id=target.run_id, **counts)
+    await tx.run("amend_run", **space, run_id=target.run_id, merged=0, **counts)
     return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, **counts)
 
 

@@ -9,6 +9,7 @@ from caudal.matching.accounts import SameAccount, Shown, same_accounts
 from caudal.model.changes import AccountGone, AccountSeen, Change, SourceRef
 from caudal.model.errors import ConflictError
 from caudal.store.accounts import Likely, accounts_shown, raise_doubts
+from caudal.store.accounts import names as account_names
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id
 from caudal.store.spaces import free_name
@@ -58,12 +59,6 @@ class _Bank(msgspec.Struct, frozen=True):
     bank: str
 
 
-class _Account(msgspec.Struct, frozen=True):
-    account_id: UUID
-    name: str
-    joined_into: UUID | None
-
-
 async def see_accounts(
     tx: Transaction, target: PageTarget, changes: Sequence[Change]
 ) -> tuple[dict[SourceRef, ShownHere], int]:
@@ -77,7 +72,7 @@ async def see_accounts(
     }
     anew = any(isinstance(change, AccountSeen) and change.ref not in known for change in changes)
     await tx.run("lock_names", space_id=target.space_id, wanted=anew)
-    there = await tx.all("account_names", _Account, space_id=target.space_id)
+    there = await account_names(tx, target.space_id)
     names = {row.account_id: row.name for row in there}
     joined = {row.account_id: row.joined_into for row in there if row.joined_into}
     same, doubts = await _known_elsewhere(tx, target, changes, known) if anew else ({}, [])

@@ -67,7 +67,7 @@ values (%(space_id)s, %(decision_id)s, %(kind)s, %(account_id)s, %(other_id)s, %
 -- A word on accounts is taken back. None where it isn't there or was before.
 update caudal.account_decision set undone_at = now()
 where space_id = %(space_id)s and decision_id = %(decision_id)s and undone_at is null
-returning decision_id, kind, account_id, other_id, source_account_id, said_by
+returning account_id, other_id
 
 -- name: account_decisions
 -- What was said of accounts and stands, in the order it was said.
@@ -244,7 +244,8 @@ where s.space_id = %(space_id)s and s.account_id = any (%(accounts)s)
 -- name: credit_told
 -- The latest credit lines told of cards, and what is left of them, so many days of each: by connection, for what one
 -- connection shows may share a line.
-select s.account_id, s.connection_id, l.as_of, l.currency, l.amount as credit_limit, left_of.amount as available
+select s.account_id::text as account, s.connection_id::text as connection, l.as_of as "on", l.currency, l.amount as line,
+    left_of.amount as available
 from caudal.source_account s
 cross join lateral (
     select distinct on (each.as_of) each.as_of, each.amount, each.currency

@@ -298,8 +298,10 @@ on conflict on constraint doubt_pk do update set
     rule = excluded.rule, weight = excluded.weight, found = excluded.found
 
 -- name: amend_run
--- What a page seemed to tell for the first time and was told before is not new.
-update caudal.run set created = created - %(merged)s, changed = changed + %(changed)s, gone = gone + %(gone)s
+-- What followed from a page belongs to the run's record of it; what it seemed to tell for the first time and was told before
+-- is not new.
+update caudal.run set seen = seen + %(seen)s, created = created - %(merged)s, changed = changed + %(changed)s,
+    gone = gone + %(gone)s
 where space_id = %(space_id)s and run_id = %(run_id)s
 
 -- name: decide

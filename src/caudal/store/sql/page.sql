@@ -772,11 +772,6 @@ from page
 where run.space_id = %(space_id)s and run.run_id = %(run_id)s
 returning page.created
 
--- name: count_more
--- What followed from a page belongs to the run's record of it.
-update caudal.run set seen = seen + %(seen)s, changed = changed + %(changed)s, gone = gone + %(gone)s
-where space_id = %(space_id)s and run_id = %(run_id)s
-
 -- name: rows_known
 -- How many transactions the planner believes there are (-1: it has never been told).
 select reltuples::bigint as rows from pg_class where oid = 'caudal.transaction'::regclass
