@@ -1,18 +1,19 @@
 -- name: incoming_table
--- Where a page is copied to before it is compared; lives as long as the session, empty at each commit.
+-- Where a page is copied to before it is compared; lives as long as the session, empty at each commit. What has a default is
+-- so of a record that only its absence tells of.
 create temporary table if not exists incoming (
     ord integer not null,
     source_account_id uuid not null,
     account_id uuid not null,
-    transaction_id uuid not null,
-    observation_id uuid not null,
+    transaction_id uuid not null default uuidv7(),
+    observation_id uuid not null default uuidv7(),
     provider_id text not null,
-    fallback_id text not null,
+    fallback_id text not null default '',
     family uuid,
-    claims boolean not null,
-    step integer not null,
-    final boolean not null,
-    gone boolean not null,
+    claims boolean not null default false,
+    step integer not null default 0,
+    final boolean not null default true,
+    gone boolean not null default true,
     status text,
     amount numeric,
     currency text,
@@ -25,8 +26,8 @@ create temporary table if not exists incoming (
     counterparty text,
     reference text,
     category text,
-    raw text,
-    replaces text not null,
+    raw text default '',
+    replaces text not null default '',
     rule text not null
 ) on commit delete rows
 
@@ -602,10 +603,9 @@ on conflict on constraint told_again_pk do nothing
 -- name: sweep
 -- A stream has been pulled anew to its end. What had been told since it last rested (or, from the beginning: of the
 -- days told again) and was not told again: the source holds it no more. It joins the page's incoming as gone.
-insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
-    claims, step, final, gone, replaces, raw, rule)
-select (select coalesce(max(ord), 0) from incoming) + row_number() over (), s.source_account_id, s.account_id, uuidv7(),
-    uuidv7(), live.provider_id, '', false, 0, true, true, '', '', 'not_told_again'
+insert into incoming (ord, source_account_id, account_id, provider_id, rule)
+select (select coalesce(max(ord), 0) from incoming) + row_number() over (), s.source_account_id, s.account_id,
+    live.provider_id, 'not_told_again'
 from caudal.source_account s
 left join lateral (
     select min(a.booked_on) as first_on
@@ -635,10 +635,9 @@ returning account_id
 -- name: sweep_windows
 -- The source holds of these days what it told, and nothing else. Each movement that stands in the ledger by its word, and
 -- isn't among that: all its records of this account join the page's incoming as gone.
-insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
-    claims, step, final, gone, replaces, raw, rule)
+insert into incoming (ord, source_account_id, account_id, provider_id, rule)
 select (select coalesce(max(ord), 0) from incoming) + row_number() over (), w.source_account_id, w.account_id,
-    uuidv7(), uuidv7(), live.provider_id, '', false, 0, true, true, '', '', 'not_in_window'
+    live.provider_id, 'not_in_window'
 from jsonb_to_recordset(%(rows)s) as w (source_account_id uuid, account_id uuid, start_on date, end_on date,
     ids jsonb)
 join caudal.transaction t on t.space_id = %(space_id)s and t.account_id = w.account_id
@@ -725,10 +724,8 @@ with told as (
         ) told_by
         where told_by.source_account_id = m.successor)
 )
-insert into incoming (ord, source_account_id, account_id, transaction_id, observation_id, provider_id, fallback_id,
-    claims, step, final, gone, replaces, raw, rule)
-select row_number() over (), alone.source_account_id, alone.account_id, uuidv7(), uuidv7(), live.provider_id, '',
-    false, 0, true, true, '', '', 'successor_tells_not'
+insert into incoming (ord, source_account_id, account_id, provider_id, rule)
+select row_number() over (), alone.source_account_id, alone.account_id, live.provider_id, 'successor_tells_not'
 from alone
 cross join lateral (
     select distinct on (o.provider_id) o.provider_id, o.gone
