@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -15,11 +15,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caudal_sandbox.control import PREFIX, Control
+from caudal_sandbox.emulators import Ground, Maker, ProviderEmulator, lies_below, mounted
 from caudal_sandbox.faults import Faults
-from caudal_sandbox.plaid.app import Api
 from caudal_sandbox.plaid.emulator import Emulator, Options
-from caudal_sandbox.plaid.hosted import Hosted
-from caudal_sandbox.plaid.link import PAGES
+from caudal_sandbox.plaid.service import Plaid
 from caudal_sandbox.transport import expose
 from caudal_sandbox.world import World
 
@@ -30,6 +29,9 @@ STOP_WITHIN_SECONDS: Final = 2
 KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
+
+MAKERS: Final[tuple[Maker, ...]] = ()
+"""Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 
 class _Server(uvicorn.Server):
@@ -50,22 +52,31 @@ class _Server(uvicorn.Server):
 
 
 class Service:
-    """A world, its emulators, and the application that serves them. Everything in it belongs to one loop's thread."""
+    """A world, its emulators, and the application that serves them. Everything in it belongs to one loop's thread.
+
+    `emulators` come beside those of `MAKERS`, or in place of the one of the same name. Raises ValueError where two of
+    them would have the same addresses.
+    """
 
     def __init__(
         self,
         world: World,
         *,
         plaid: Options | None = None,
+        emulators: Sequence[Maker] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.world = world
         self.faults = Faults()
-        self.plaid = Emulator(world, self.faults, clock, plaid or Options())
-        self.control = Control(world, self.faults, self.plaid)
+        options = plaid or Options()
+        ground = Ground(world, self.faults, clock, options.time_scale)
+        root = Plaid(ground, options)
+        self.plaid = root.emulator
+        made = [make(ground) for make in (*MAKERS, *emulators)]
+        self.emulators: dict[str, ProviderEmulator] = {root.name: root} | {each.name: each for each in made}
+        self._by_prefix = _by_prefix(self.emulators.values())
+        self.control = Control(world, self.faults, tuple(self.emulators.values()))
         self.app: ASGIApp = expose(self._dispatch)
-        self._api = Api(self.plaid)
-        self._hosted = Hosted(self.plaid)
 
     async def serve(self, listening: socket.socket, started: Callable[[], None], stop: asyncio.Event) -> None:
         """Serve on that socket until `stop`; calls `started` when it listens."""
@@ -88,20 +99,29 @@ class Service:
             await server.serve(sockets=[listening])
         finally:
             stopping.cancel()
-            await self.plaid.courier.aclose()
+            for emulator in self.emulators.values():
+                await emulator.aclose()
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        app: ASGIApp = self._api
         if path.startswith(f"{PREFIX}/"):
-            app = self.control.app
-        elif path.startswith(PAGES):
-            app = self._hosted
+            await self.control.app(scope, receive, send)
         elif path == "/favicon.ico":
-            app = PlainTextResponse("", 404)
-        await app(scope, receive, send)
+            await PlainTextResponse("", 404)(scope, receive, send)
+        else:
+            emulator = next(each for each in self._by_prefix if lies_below(path, each.prefix))
+            await emulator.app(mounted(scope, emulator.prefix), receive, send)
+
+
+def _by_prefix(emulators: Iterable[ProviderEmulator]) -> list[ProviderEmulator]:
+    """The longest prefix first: the root takes what is nobody else's."""
+    found = sorted(emulators, key=lambda each: -len(each.prefix))
+    prefixes = [each.prefix for each in found]
+    if len(set(prefixes)) < len(prefixes) or PREFIX in prefixes:
+        raise ValueError(f"each emulator needs a prefix of its own: {', '.join(prefixes)}")
+    return found
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -146,9 +166,10 @@ class Sandbox:
         world: World | None = None,
         *,
         plaid: Options | None = None,
+        emulators: Sequence[Maker] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._service = Service(world or World(), plaid=plaid, clock=clock)
+        self._service = Service(world or World(), plaid=plaid, emulators=emulators, clock=clock)
         self._listening = listen()
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._stop = asyncio.Event()
@@ -166,6 +187,15 @@ class Sandbox:
         return self._service.plaid
 
     @property
+    def emulators(self) -> Mapping[str, ProviderEmulator]:
+        """Every emulator, by the provider's name."""
+        return self._service.emulators
+
+    def url_of(self, name: str) -> str:
+        """Where the API of that provider begins."""
+        return f"{self.url}{self.emulators[name].prefix}"
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong."""
         return self._service.faults
@@ -181,14 +211,16 @@ class Sandbox:
 
         async def there() -> T:
             done = work()
-            self.plaid.flush()
+            for emulator in self._service.emulators.values():
+                emulator.flush()
             return done
 
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     def settled(self) -> None:
         """Wait until no webhook is on its way."""
-        asyncio.run_coroutine_threadsafe(self.plaid.courier.settled(), self._loop).result()
+        for emulator in self._service.emulators.values():
+            asyncio.run_coroutine_threadsafe(emulator.settled(), self._loop).result()
 
     def __enter__(self) -> Self:
         self._thread.start()

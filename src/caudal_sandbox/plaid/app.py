@@ -1,6 +1,6 @@
 """Plaid's API over HTTP: who may ask, what may be asked, the answer, and what a fault makes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from caudal_sandbox.corruption import Json, corrupt
-from caudal_sandbox.faults import CORRUPTIONS, WEBHOOKS, Kind, Strike
+from caudal_sandbox.faults import CORRUPTIONS, Strike
 from caudal_sandbox.plaid import lifecycle, link, sandbox
 from caudal_sandbox.plaid.answers import ENDPOINTS
 from caudal_sandbox.plaid.answers.endpoints import Endpoint
@@ -19,16 +19,12 @@ from caudal_sandbox.plaid.calls import Call, Route
 from caudal_sandbox.plaid.emulator import Emulator
 from caudal_sandbox.plaid.errors import PlaidError
 from caudal_sandbox.plaid.errors import body as error_body
-from caudal_sandbox.plaid.trouble import BEFALLING, GATEWAY_PAGE, WEAK, Loops, adjusted, befall, refusal
+from caudal_sandbox.plaid.trouble import BEFALLING, WEAK, Loops, adjusted, befall, refusal
 from caudal_sandbox.plaid.wire import CONTENT_TYPE, VERSION, decode, encode, understood
-from caudal_sandbox.transport import Reset, Truncated, wait
+from caudal_sandbox.playing import API_KINDS, before, played
 
 BODY_MAX: Final = 1_048_576
 """Bytes of a request's body."""
-
-_API_KINDS: Final = frozenset(Kind) - WEBHOOKS
-_PLAYED_LAST: Final = (Kind.MALFORMED_JSON, Kind.HTML, Kind.TRUNCATED, Kind.HANG, Kind.RESET)
-"""What may befall the answer as a whole, the mildest first: of several the worst is what a client sees."""
 
 
 def _front(endpoint: Endpoint) -> Route:
@@ -79,17 +75,14 @@ class Api:
             asked = await self._asked(request)
         except PlaidError as error:
             return say.error(error)
-        reset = _first(asked.strikes, Kind.RESET)
-        if reset is not None and not reset.fault.yes("done"):
-            return Reset()
-        for strike in asked.strikes:
-            if strike.kind is Kind.LATENCY:
-                await wait(strike.fault.number("milliseconds"))
+        broken = await before(asked.strikes)
+        if broken is not None:
+            return broken
         try:
             response = self._answer(asked, say)
         except PlaidError as error:
             response = say.error(error)
-        return _played(response, asked.strikes)
+        return played(response, asked.strikes)
 
     async def _asked(self, request: Request) -> _Asked:
         """What is asked of which endpoint, by whom, and what shall go wrong with it. Raises PlaidError."""
@@ -99,7 +92,7 @@ class Api:
         body = decode(await _read(request))
         client_id = self._client(request, body)
         strikes = self._emulator.faults.strike(
-            provider="plaid", endpoint=route.path, connection=self._item_id(body), kinds=_API_KINDS
+            provider="plaid", endpoint=route.path, connection=self._item_id(body), kinds=API_KINDS
         )
         return _Asked(route, client_id, body, strikes)
 
@@ -185,36 +178,3 @@ async def _read(request: Request) -> bytes:
         if len(read) > BODY_MAX:
             raise PlaidError("INVALID_BODY", f"body is longer than {BODY_MAX} bytes")
     return bytes(read)
-
-
-def _first(strikes: tuple[Strike, ...], kind: Kind) -> Strike | None:
-    return next((each for each in strikes if each.kind is kind), None)
-
-
-def _played(response: Response, strikes: tuple[Strike, ...]) -> Response:
-    """`response` as it arrives."""
-    for kind in _PLAYED_LAST:
-        strike = _first(strikes, kind)
-        if strike is not None:
-            response = _BREAK[kind](response, strike)
-    return response
-
-
-def _malformed(response: Response, strike: Strike) -> Response:
-    """One byte of the structure is another: as long as it was, and no JSON any more."""
-    raw = bytearray(bytes(response.body))
-    colons = [place for place, byte in enumerate(raw) if byte == ord(":") and raw[place - 1] == ord('"')]
-    raw[strike.chance.pick(colons)] = ord(";")
-    head = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(bytes(raw), response.status_code, head)
-
-
-_BREAK: Final[Mapping[Kind, Callable[[Response, Strike], Response]]] = {
-    Kind.MALFORMED_JSON: _malformed,
-    Kind.HTML: lambda _whole, strike: Response(
-        GATEWAY_PAGE, strike.fault.number("status"), media_type="text/html"
-    ),
-    Kind.TRUNCATED: lambda whole, strike: Truncated(whole, strike.fault.number("per_mille")),
-    Kind.HANG: lambda _whole, strike: Reset(silence_ms=strike.fault.number("milliseconds")),
-    Kind.RESET: lambda _whole, _strike: Reset(),
-}

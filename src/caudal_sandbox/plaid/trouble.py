@@ -11,6 +11,7 @@ from caudal_sandbox.plaid.errors import KNOWN, PlaidError
 from caudal_sandbox.plaid.items import Item
 from caudal_sandbox.plaid.limits import code_of
 from caudal_sandbox.plaid.webhooks import Forgery
+from caudal_sandbox.playing import check_status
 
 _LISTS: Final = ("added", "modified", "transactions", "investment_transactions")
 
@@ -45,11 +46,6 @@ _STATUSES: Final = {500: "INTERNAL_SERVER_ERROR", 503: "PLANNED_MAINTENANCE"}
 BEFALLING: Final = frozenset({Kind.MUTATION, Kind.LOGIN_REQUIRED, Kind.REISSUED_IDS})
 """What happens to an Item before it is asked (`befall`)."""
 
-GATEWAY_PAGE: Final = (
-    b"<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1>"
-    b"<p>The server is temporarily unable to answer.</p></body></html>"
-)
-
 
 def check(fault: Fault) -> None:
     """Raises ValueError for a fault that Plaid couldn't have: a code it doesn't know, an impossible status."""
@@ -59,9 +55,7 @@ def check(fault: Fault) -> None:
     how = str(fault.params.get("how", ""))
     if how and how not in set(Forgery):
         raise ValueError(f"{fault.kind}: how is one of {', '.join(Forgery)}, not {how!r}")
-    status = fault.params.get("status", 500)
-    if not isinstance(status, int) or not 400 <= status <= 599:
-        raise ValueError(f"{fault.kind}: a status of failure is from 400 to 599, not {status}")
+    check_status(fault)
 
 
 def refusal(strike: Strike, path: str) -> PlaidError | None:
