@@ -184,6 +184,13 @@ class Settings(msgspec.Struct, frozen=True):
     """How long work waits for one of them, or for a database that is away."""
     server_start_seconds_max: Count = 60
     server_shared_memory_mib: Count = 64
+    public_url: str = ""
+    """Where the world reaches `caudal serve`, such as ``https://hub.example``: providers send webhooks below it."""
+    return_url: str = ""
+    """Where banks send people back to after a login, as it is registered at the provider. Empty: to the port below, on
+    this machine. Set, the person pastes the address they were sent to."""
+    return_port: Annotated[int, Meta(ge=1, le=65_535)] = 8473
+    """Where `caudal link` listens for that one request."""
     preparing_poll_ms: Count = 5_000
     """How often a provider that is still preparing a new connection's history is asked again."""
     preparing_seconds_max: Count = 600
@@ -204,9 +211,10 @@ class Settings(msgspec.Struct, frozen=True):
         return [("", f"home={self.home!r}")]
 
     def webhook_url(self, provider: str) -> str | None:
-        """Where that provider may tell of news, None where it can't."""
-        told = {"plaid": self.plaid.webhook_url}
-        return told.get(provider) or None
+        """Where that provider may tell of news, None where it can't: its own setting, else below `public_url`."""
+        own: str = getattr(getattr(self, provider, None), "webhook_url", "")
+        below = f"{self.public_url.rstrip('/')}/webhooks/{provider}" if self.public_url else ""
+        return own or below or None
 
     @property
     def home_path(self) -> Path:

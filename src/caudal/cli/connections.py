@@ -1,51 +1,25 @@
 """`caudal link`, `connections`, `sync`, `unlink`: banks, linked and kept in step."""
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from itertools import chain, repeat
 
 import click
-import msgspec
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from caudal.cli import show
+from caudal.cli.linking import LinkWish, linked
 from caudal.cli.main import exit_code
 from caudal.cli.options import as_json_option, space_option, with_space
 from caudal.cli.sandbox import url_option
-from caudal.cli.sandbox_control import SandboxControl
-from caudal.hub import choices, links, syncs
+from caudal.hub import choices, syncs
 from caudal.hub import connections as hub_connections
 from caudal.hub.installation import Installation
-from caudal.hub.links import Candidate, Connected
 from caudal.hub.syncs import SyncReport
-from caudal.model.errors import CaudalError, ConflictError, Refused, Unavailable
+from caudal.model.errors import CaudalError
 from caudal.providers import registry
-from caudal.providers.base import Abandoned, Ask, LiveProvider, Poll, Visit, Waiting
 from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
 from caudal.sync import engine
-
-_FIRST_POLLS_MS = (100, 500, 1_000)
-"""A person takes longer; somebody who was logged in already, and the sandbox, don't."""
-
-
-class LinkWish(msgspec.Struct, frozen=True):
-    """What somebody at the command line wants linked, and how far they go themselves. `broker`: an institution that
-    keeps investments alone.
-
-    `sandbox`: (its address, user, password): the sandbox plays the person at the bank's page.
-    """
-
-    provider: str
-    institution: str | None = None
-    relink: str | None = None
-    again: bool = False
-    broker: bool = False
-    choose_accounts: bool = False
-    sandbox: tuple[str, str, str] | None = None
-    asks: bool = True
 
 
 @click.command()
@@ -55,6 +29,9 @@ class LinkWish(msgspec.Struct, frozen=True):
 @click.option("--again", is_flag=True, help="Link it even if the same login is linked already.")
 @click.option("--broker", is_flag=True, help="Link a broker: an institution that keeps investments alone.")
 @click.option("--choose-accounts", is_flag=True, help="With --relink: choose anew which accounts are shown.")
+@click.option(
+    "--paste", is_flag=True, help="Paste the address the bank sends you back to: listen for nothing."
+)
 @click.option("--no-sync", is_flag=True, help="Only link; pull nothing yet.")
 @click.option(
     "--sandbox-user", help="Have the sandbox log in as this user (user_good …): no browser is needed."
@@ -71,6 +48,7 @@ def link(
     again: bool,
     broker: bool,
     choose_accounts: bool,
+    paste: bool,
     no_sync: bool,
     sandbox_user: str | None,
     sandbox_password: str,
@@ -78,7 +56,8 @@ def link(
     space: str | None,
     as_json: bool,
 ) -> None:
-    """Link a bank: prints the address to log in at, waits, and pulls the accounts and their history."""
+    """Link a bank, a wallet, an exchange: prints the address to log in at, or asks for what the provider needs (without a
+    terminal: a line of standard input for each), waits, and pulls the accounts and their history."""
     wish = LinkWish(
         provider,
         institution,
@@ -86,6 +65,7 @@ def link(
         again=again,
         broker=broker,
         choose_accounts=choose_accounts,
+        paste=paste,
         sandbox=(url, sandbox_user, sandbox_password) if sandbox_user else None,
         asks=sys.stdin.isatty() and not as_json,
     )
@@ -107,96 +87,6 @@ def link(
     show.console.print(f"linked [bold]{show.text(connection.label)}[/bold] ({connection.connection_id})")
     if report is not None:
         show_sync(report)
-
-
-async def linked(opened: Installation, space: Space, live: LiveProvider, wish: LinkWish) -> Connected:
-    """Go through the steps of a link to its end. Raises ConflictError where the login is linked already and nobody is
-    there to be asked, Refused where it was abandoned."""
-    relink = await hub_connections.find(opened, space, wish.relink) if wish.relink else None
-    while True:
-        step = await links.begin(
-            opened,
-            space,
-            live,
-            institution=wish.institution,
-            relink=relink,
-            choose_accounts=wish.choose_accounts,
-            investments_only=wish.broker,
-        )
-        if isinstance(step, Visit):
-            step = await _visited(opened, space, live, step, wish, relink)
-        if isinstance(step, Candidate):
-            if step.already is not None and not wish.again:
-                _offer_to_mend(step.already, wish)
-                relink = step.already
-                continue
-            step = await links.proceed(opened, space, live, step.conclude, relink)
-        match step:
-            case Connected():
-                return step
-            case Abandoned():
-                raise Refused(f"not linked: {step.why}")
-            case Ask():
-                asked = ", ".join(step.fields)
-                raise Refused(f"{live.name} asks for {asked}, which this command can't answer yet")
-            case _:
-                raise Unavailable("not linked: nothing was heard of the person in time")
-
-
-def _offer_to_mend(already: LinkedConnection, wish: LinkWish) -> None:
-    told = f"this login is linked already, as “{already.label}”"
-    if not wish.asks:
-        raise ConflictError(
-            f"{told}: nothing was linked. `--relink '{already.label}'` mends that one; "
-            "`--again` links it a second time, which the provider bills a second time"
-        )
-    if not click.confirm(f"{told}. Mend that one instead of linking it a second time?", default=True):
-        raise ConflictError(f"{told}: nothing was linked; `--again` links it a second time")
-
-
-async def _visited(
-    opened: Installation,
-    space: Space,
-    live: LiveProvider,
-    visit: Visit,
-    wish: LinkWish,
-    relink: LinkedConnection | None,
-) -> links.Progress:
-    """Wait until the person is done at the bank's page, or time is up."""
-    show.errors.print(f"log in at: {visit.url}", soft_wrap=True, highlight=False)
-    if wish.sandbox is not None:
-        await asyncio.to_thread(_played, visit.url, wish)
-    state = visit.state
-    for wait in chain(_FIRST_POLLS_MS, repeat(visit.poll_seconds * 1000)):
-        step = await links.proceed(opened, space, live, Poll(state), relink)
-        if not isinstance(step, Waiting) or datetime.now(UTC) >= visit.expires_at:
-            return step
-        state = step.state
-        await asyncio.sleep(wait / 1000)
-    raise AssertionError("waiting has no end but the link's own")
-
-
-def _played(url: str, wish: LinkWish) -> None:
-    """The sandbox goes through the page's own steps as `wish.sandbox` would."""
-    if wish.sandbox is None:
-        return
-    address, username, password = wish.sandbox
-    with SandboxControl(address) as control:
-        seen = control.post(
-            "plaid/link/finish",
-            {
-                "hosted_link_url": url,
-                "institution_id": wish.institution,
-                "username": username,
-                "password": password,
-            },
-        )
-    if seen["problem"]:
-        told = seen["problem"]
-        raise Refused(
-            f"not linked: at “{seen['step']}” the bank's page says {told.get('error_code', '')}: "
-            f"{told.get('display_message') or told.get('error_message', '')}"
-        )
 
 
 @click.command()

@@ -11,9 +11,9 @@ import click
 
 from caudal.cli import connections as connections_cli
 from caudal.cli import ledger as ledger_cli
-from caudal.cli import show
-from caudal.cli.connections import LinkWish
+from caudal.cli import linking, show
 from caudal.cli.files import show_import
+from caudal.cli.linking import LinkWish
 from caudal.cli.sandbox import compared, show_comparison
 from caudal.cli.sandbox_control import SandboxControl
 from caudal.cli.sandbox_process import running
@@ -87,7 +87,7 @@ async def _banks(
     for institution, name in _BANKS.items():
         show.console.print(f"linking {name} …")
         wish = LinkWish("plaid", institution, sandbox=(url, _PERSON, "any"), asks=False)
-        made = (await connections_cli.linked(opened, space, live, wish)).connection
+        made = (await linking.linked(opened, space, live, wish)).connection
         connections_cli.show_sync(await syncs.sync_until_ready(opened, space, made, live))
     show.console.rule("[bold]A month later[/bold]")
     moved = await asyncio.to_thread(control.post, "advance", {"days": 30})

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "parse": ("caudal.cli.files", "parse"),
     "import": ("caudal.cli.files", "import_"),
     "link": ("caudal.cli.connections", "link"),
+    "providers": ("caudal.cli.providers", "providers"),
     "connections": ("caudal.cli.connections", "connections"),
     "sync": ("caudal.cli.connections", "sync"),
     "status": ("caudal.cli.status", "status"),

@@ -1,26 +1,42 @@
 """Linking a bank: from the person's wish to a connection whose secrets are sealed, or one that is mended."""
 
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
 import msgspec
 
 from caudal.hub import audit, connections, credentials
 from caudal.hub.installation import Installation
+from caudal.model.errors import CaudalError, ConflictError
 from caudal.providers.base import (
     Abandoned,
     AccountFound,
     Ask,
+    Capability,
     Conclude,
+    Fields,
     Found,
     LinkAnswer,
     Linked,
     LinkRequest,
+    LinkSignal,
     LiveProvider,
     Mended,
     Visit,
     Waiting,
 )
-from caudal.store import events, jobs, spaces
+from caudal.store import events, inbox, jobs, spaces
 from caudal.store.jobs import Priority, SyncWork
 from caudal.store.spaces import LinkedConnection, ShownAccount, Space
+from caudal.vault.webhooks import WebhookSeal
+
+_HEARD_MAX: Final = 500
+"""Webhooks of one provider that are looked through for the one a link waits for, the latest first."""
+_FIELDS_MAX: Final = 50
+"""What a redirect may bring."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -57,8 +73,11 @@ async def begin(
     language: str = "en",
     choose_accounts: bool = False,
     investments_only: bool = False,
+    return_url: str | None = None,
 ) -> Progress:
     """Start linking, or mend `relink`. The provider learns the space's id as the user's name, nothing else.
+
+    `return_url`: where a redirect finds us; told to providers alone that send the person back.
 
     `investments_only`: a broker, which has no account transactions to tell.
     """
@@ -66,7 +85,8 @@ async def begin(
         user=str(space.space_id),
         relink=None if relink is None else await connections.access(installation, space, relink),
         institution=institution,
-        webhook_url=installation.settings.webhook_url(live.name),
+        webhook_url=installation.settings.webhook_url(live.name) if _can(live, Capability.WEBHOOKS) else None,
+        return_url=return_url if _can(live, Capability.REDIRECT) else None,
         language=language,
         choose_accounts=choose_accounts,
         investments_only=investments_only,
@@ -85,6 +105,45 @@ async def proceed(
     return await _taken(installation, space, live, await live.continue_link(answer), relink)
 
 
+def returned(visit: Visit, address: str) -> Fields:
+    """The answer that the redirect to `address` brought. What the institution says of a refusal is among its values:
+    the adapter's to judge. Raises ConflictError for an address that isn't the end of this very link.
+    """
+    try:
+        told = parse_qs(urlsplit(address.strip()).query, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        raise ConflictError("that address can't be read: nothing was linked") from None
+    state = told.pop("state", [""])
+    if not visit.returns or not hmac.compare_digest(state[0].encode(), visit.returns.encode()):
+        raise ConflictError("that address belongs to another link: nothing was linked")
+    if any(len(values) > 1 for values in (state, *told.values())):
+        raise ConflictError("that address says something twice: nothing was linked")
+    return Fields(visit.state, {name: values[0] for name, values in told.items()})
+
+
+async def heard(
+    installation: Installation, live: LiveProvider, visit: Visit, since: datetime
+) -> Fields | None:
+    """What a webhook that came since then brought for this link; None where none did yet. Only webhooks that were found
+    genuine are kept, so none is verified again."""
+    seal = WebhookSeal(installation.keyring)
+    async with installation.store.engine() as tx:
+        letters = await inbox.since(tx, live.name, since, _HEARD_MAX)
+    for letter in letters:
+        try:
+            signals = live.signals_of(seal.unseal(letter.wrapping_key, *letter.key, letter.sealed))
+        except CaudalError:  # the worker that meets it says so
+            continue
+        for signal in signals:
+            if isinstance(signal, LinkSignal) and signal.session == visit.session and signal.brought:
+                return Fields(visit.state, signal.brought)
+    return None
+
+
+def _can(live: LiveProvider, capability: Capability) -> bool:
+    return capability in live.capabilities
+
+
 async def _taken(
     installation: Installation,
     space: Space,
@@ -97,8 +156,8 @@ async def _taken(
             return Candidate(step, await _linked_already(installation, space, live.name, step))
         case Linked():
             return Connected(await _keep(installation, space, live.name, step), anew=True)
-        case Mended() if relink is not None:
-            return Connected(await _mended(installation, space, relink), anew=False)
+        case Mended(secrets=secrets) if relink is not None:
+            return Connected(await _mended(installation, space, relink, secrets), anew=False)
         case Mended():
             return Abandoned("the provider mended a connection that nobody asked to mend")
         case Visit() | Waiting() | Ask() | Abandoned():
@@ -152,8 +211,12 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
     return made
 
 
-async def _mended(installation: Installation, space: Space, relink: LinkedConnection) -> LinkedConnection:
+async def _mended(
+    installation: Installation, space: Space, relink: LinkedConnection, secrets: Mapping[str, bytes]
+) -> LinkedConnection:
     async with installation.store.transaction(space.space_id) as tx:
+        if secrets:
+            await credentials.seal_in(tx, installation, space.space_id, relink.connection_id, secrets)
         await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
         sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
         await jobs.enqueue_syncs(tx, [sync])

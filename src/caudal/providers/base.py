@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from caudal.model.changes import Cursor, Page, SourceRef
+from caudal.model.errors import NotGenuine
 
 Access_contra = TypeVar("Access_contra", contravariant=True)
 
@@ -25,6 +26,8 @@ class Capability(enum.StrEnum):
     LINK = "link"
     RELINK = "relink"
     """A connection that needs its person can be mended, and stays the same connection."""
+    REDIRECT = "redirect"
+    """Linking sends the person back to an address of ours, which `LinkRequest.return_url` then always names."""
     REFRESH = "refresh"
     REVOKE = "revoke"
     WEBHOOKS = "webhooks"
@@ -36,6 +39,23 @@ class Pace(msgspec.Struct, frozen=True):
 
     every: timedelta = timedelta(hours=1)
     unattended_per_day: int | None = None
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """What an adapter says of itself: shown by `caudal providers` and in the README.
+
+    `title`: the provider's own name. `what`: what one links through it, and where, in a few words. `verified`: what its
+    adapter and emulator are held against; `unverified`: what nothing on this side of the wire can show, each in a few
+    words.
+    """
+
+    name: str
+    title: str
+    what: str
+    capabilities: frozenset[Capability]
+    verified: tuple[str, ...]
+    unverified: tuple[str, ...]
+    pace: Pace = Pace()
 
 
 class Provider(Protocol[Access_contra]):
@@ -92,9 +112,10 @@ class LinkRequest(msgspec.Struct, frozen=True):
     """What is to be linked. `user`: a stable name of who links, without personal data in it.
 
     `relink`: the connection to mend; None links a new one. `institution`: the provider's id, where the person has
-    chosen already. `webhook_url` and `return_url`: ours, where there are any. `language`: ISO 639-1. `choose_accounts`:
-    let the person choose the accounts of a re-linked connection anew. `investments_only`: link a broker that has
-    positions and their movements to show, and no account transactions; providers that don't ask beforehand ignore it.
+    chosen already. `webhook_url` and `return_url`: ours, where there are any and the adapter declares WEBHOOKS,
+    REDIRECT. `language`: ISO 639-1. `choose_accounts`: let the person choose the accounts of a re-linked connection anew.
+    `investments_only`: link a broker that has positions and their movements to show, and no account transactions;
+    providers that don't ask beforehand ignore it.
     """
 
     user: str
@@ -125,15 +146,23 @@ class InstitutionFound(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Send the person to `url`, then ask with `Poll` every `poll_seconds`, until `expires_at`; sooner where a
-    `LinkSignal` names this `session` (secret where it is a token).
+    """Send the person to `url`, until `expires_at`. What comes of it is learnt in one of three ways:
+
+    - `returns` is the word (OAuth's `state`) that the redirect to `return_url` brings back: answer with the `Fields` that
+      came with it. Make it from a secure random source; whoever compares it is the caller.
+    - `by_webhook`: a `LinkSignal` that names this `session` brings it: answer with the `Fields` that it brought.
+    - else ask with `Poll` every `poll_seconds`; sooner where a `LinkSignal` names this `session`.
+
+    `session` is secret where it is a token.
     """
 
     url: str
     state: LinkState
     expires_at: datetime
-    poll_seconds: int
-    session: str
+    poll_seconds: int = 5
+    session: str = ""
+    returns: str = ""
+    by_webhook: bool = False
 
     def __repr__(self) -> str:
         return f"Visit({self.url!r}, expires_at={self.expires_at!r}, session=…)"
@@ -149,10 +178,15 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Ask the person for these fields (name → what it is), and answer with `Fields`."""
+    """Ask the person for these fields (name → what it is), in this order, and answer with `Fields`. Another `Ask` may
+    follow. Those in `secret` are shown to nobody, not even while they are typed. `why`: what is to be said before, such
+    as what was wrong with the answer before.
+    """
 
     fields: Mapping[str, str]
     state: LinkState
+    secret: frozenset[str] = frozenset()
+    why: str = ""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -181,7 +215,15 @@ class Linked(msgspec.Struct, frozen=True):
 
 
 class Mended(msgspec.Struct, frozen=True):
-    """The connection works again; its credentials stay what they were."""
+    """The connection works again. `secrets`: those that are others now; what isn't among them stays what it was."""
+
+    secrets: Mapping[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return "Mended(secrets=…)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
 
 
 class Abandoned(msgspec.Struct, frozen=True):
@@ -200,10 +242,16 @@ class Poll(msgspec.Struct, frozen=True):
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """What the person filled in, or what the institution's redirect brought back."""
+    """What the person filled in, or what the institution's redirect or a webhook brought back."""
 
     state: LinkState
     values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Fields({', '.join(self.values)}: …)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("", repr(self))]
 
 
 class Conclude(msgspec.Struct, frozen=True):
@@ -253,9 +301,12 @@ class EndedSignal(msgspec.Struct, frozen=True, tag="ended"):
 
 
 class LinkSignal(msgspec.Struct, frozen=True, tag="link"):
-    """A link under way has news: poll it now. `session` is the provider's name of it, as its `Visit` says it."""
+    """A link under way has news. `session` is the provider's name of it, as its `Visit` says it; `brought` what a link
+    that waits `by_webhook` goes on with.
+    """
 
     session: str
+    brought: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         return "LinkSignal(…)"
@@ -302,3 +353,15 @@ class LiveProvider(Provider[Access], Protocol):
     def signals_of(self, body: bytes) -> list[Signal]:
         """What a genuine webhook says; [] where that doesn't concern us. Pure. Raises Malformed."""
         ...
+
+
+class WithoutWebhooks:
+    """The part of an adapter whose provider tells nothing by itself: what comes in its name is never its own."""
+
+    async def verify_webhook(self, delivery: Delivery) -> str:  # noqa: ARG002  whatever it is
+        """Raises NotGenuine."""
+        raise NotGenuine("this provider sends no webhooks")
+
+    def signals_of(self, body: bytes) -> list[Signal]:  # noqa: ARG002  as above
+        """Nothing."""
+        return []

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from caudal.model.errors import ConfigError, NotFound
-from caudal.providers.base import LiveProvider, Pace
+from caudal.providers.base import Declaration, LiveProvider, Pace
 from caudal.providers.http import Budget, BudgetsOf, Observer
 from caudal.settings import Settings
 
@@ -32,6 +32,11 @@ def budgets() -> dict[str, Mapping[str, Budget]]:
 def paces() -> dict[str, Pace]:
     """How often each provider's connections are pulled."""
     return {name: live.pace for name, live in _LIVE.items()}
+
+
+def declarations() -> list[Declaration]:
+    """What each provider's adapter says of itself, in the order in which they are shown."""
+    return [live.declared() for live in _LIVE.values()]
 
 
 def _plaid(
@@ -63,10 +68,22 @@ def _plaid_budgets() -> Mapping[str, Budget]:
     return BUDGETS
 
 
+def _plaid_declared() -> Declaration:
+    from caudal.providers.plaid.provider import DECLARATION  # noqa: PLC0415
+
+    return DECLARATION
+
+
 class _Live(NamedTuple):
+    """How to open a provider, and what is known of it without that."""
+
     open: Callable[[Settings, Observer | None, BudgetsOf | None], AbstractAsyncContextManager[LiveProvider]]
     budgets: Callable[[], Mapping[str, Budget]]
+    declared: Callable[[], Declaration]
     pace: Pace = Pace()
+    """As its declaration says it: asked for often, and without importing the adapter."""
 
 
-_LIVE: Final[dict[str, _Live]] = {"plaid": _Live(_plaid, _plaid_budgets)}
+_LIVE: Final[dict[str, _Live]] = {
+    "plaid": _Live(_plaid, _plaid_budgets, _plaid_declared),
+}

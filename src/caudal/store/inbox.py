@@ -139,6 +139,11 @@ async def due(tx: Transaction, limit: int) -> list[Kept]:
     return await tx.all("due_webhooks", Kept, limit=limit)
 
 
+async def since(tx: Transaction, provider: str, received: datetime, limit: int) -> list[Kept]:
+    """A provider's webhooks received since then, worked off or not, the latest first."""
+    return await tx.all("webhooks_since", Kept, provider=provider, received=received, limit=limit)
+
+
 async def hold(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     """Hold, until the transaction ends, those of them that nobody else has worked off or holds."""
     return {row.inbox_id for row in await tx.all("hold_webhooks", _Id, ids=list(ids))}

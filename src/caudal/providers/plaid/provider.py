@@ -7,7 +7,16 @@ from typing import Final, Self
 import httpx
 
 from caudal.model.changes import Cursor, Page
-from caudal.providers.base import Access, Capability, Delivery, LinkAnswer, LinkRequest, LinkStep, Signal
+from caudal.providers.base import (
+    Access,
+    Capability,
+    Declaration,
+    Delivery,
+    LinkAnswer,
+    LinkRequest,
+    LinkStep,
+    Signal,
+)
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 from caudal.providers.plaid import pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
@@ -31,6 +40,24 @@ CAPABILITIES: Final = frozenset(
         Capability.REVOKE,
         Capability.WEBHOOKS,
     }
+)
+
+DECLARATION: Final = Declaration(
+    name="plaid",
+    title="Plaid",
+    what="banks, cards, loans and brokers of North America and Europe",
+    capabilities=CAPABILITIES,
+    verified=(
+        "Plaid's OpenAPI description",
+        "plaid-python 46 against the emulator",
+        "recorded sandbox answers",
+        "two years of every fault",
+    ),
+    unverified=(
+        "a bank's real login pages",
+        "how long a bank takes to prepare history",
+        "a bank's own limit behind INSTITUTION_RATE_LIMIT",
+    ),
 )
 
 

@@ -28,6 +28,14 @@ where state = 'new' and due_at <= now()
 order by inbox_id
 limit %(limit)s
 
+-- name: webhooks_since
+-- A provider's webhooks received since then, whatever became of them, the latest first.
+select inbox_id, provider, event_key, received_at, attempts, wrapping_key, sealed
+from caudal.inbox
+where provider = %(provider)s and received_at >= %(received)s
+order by inbox_id desc
+limit %(limit)s
+
 -- name: hold_webhooks
 -- Of these webhooks those that still are to be worked off, and that nobody else is working off now.
 select inbox_id from caudal.inbox
