@@ -16,6 +16,8 @@ class Received(NamedTuple):
     body: bytes
     verification: str | None
     at: float
+    headers: dict[str, str] = {}  # noqa: RUF012  never written to
+    """Names in lower case."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -39,9 +41,12 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                heads = {name.lower(): value for name, value in self.headers.items()}
                 with receiver._lock:
                     nth = len(receiver.got)
-                    receiver.got.append(Received(body, self.headers["Plaid-Verification"], time.monotonic()))
+                    receiver.got.append(
+                        Received(body, self.headers["Plaid-Verification"], time.monotonic(), heads)
+                    )
                 self.send_response(status(nth))
                 self.send_header("Content-Length", "0")
                 if elsewhere:
