@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
 from decimal import Decimal
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
 import httpx
 import msgspec
@@ -86,13 +86,21 @@ class _Refusal(msgspec.Struct):
     error: str
 
 
+_Amount = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,15}[.][0-9]{2}$")]
+"""Decimal text alone: a number in its place is no amount of Brook's, however well it would do for one."""
+
+
 class _Account(msgspec.Struct):
     id: str
     kind: str
     currency: str
-    balance: Decimal
+    balance: _Amount
     day: date
     name: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises MoneyError, which makes it a record that can't be read, for an unknown currency."""
+        Money(Decimal(self.balance), self.currency)
 
 
 class _Accounts(msgspec.Struct):
@@ -103,7 +111,7 @@ class _Accounts(msgspec.Struct):
 class _Movement(msgspec.Struct):
     id: str
     day: date
-    amount: Decimal
+    amount: _Amount
     text: str = ""
 
 
@@ -166,7 +174,7 @@ class BrookProvider(WithoutWebhooks, AbstractAsyncContextManager["BrookProvider"
                 ref,
                 each.id,
                 Status.BOOKED,
-                Money(each.amount, account.currency),
+                Money(Decimal(each.amount), account.currency),
                 each.day,
                 each.text,
                 raw=raw,
@@ -177,7 +185,7 @@ class BrookProvider(WithoutWebhooks, AbstractAsyncContextManager["BrookProvider"
         if not unreadable:
             held = frozenset(each.id for each, _ in movements)
             windows = [Window(ref, first, account.day, held)]
-            stands = Money(account.balance, account.currency)
+            stands = Money(Decimal(account.balance), account.currency)
             changes.append(BalanceSeen(ref, BalanceKind.BOOKED, stands, account.day, firm=False))
             read_to[ref] = account.day
         return Page(changes, _cursor(read_to), more=False, windows=windows, unreadable=unreadable)

@@ -115,7 +115,7 @@ class ProviderHttp:
         self._request_id = request_id
         self._bounds = bounds or HttpBounds()
         self._clock = clock or SystemClock()
-        self._budgets = budgets or LocalBudgets({})
+        self._budgets = budgets or LocalBudgets({}, clock=self._clock)
         self._breakers = Breakers(name, self._bounds, self._clock)
         self._random = random or SystemRandom()
         self._observer = observer
