@@ -177,6 +177,7 @@ class Control:
                 "now": world.now,
                 "begins": world.begins,
                 "holders": len(world.holders),
+                "providers": [each.name for each in self._emulators],
                 **{each.name: each.status() for each in self._emulators},
                 "faults": {"in_wait": len(self._faults.list()), "struck": self._faults.struck},
             }

@@ -175,13 +175,15 @@ def compare(space: str | None, url: str, *, as_json: bool) -> None:
 
 
 async def compared(opened: Installation, space: Space, control: SandboxControl) -> Comparison:
-    """The space's Plaid accounts beside the truth of the sandbox they are linked at."""
-    shown = {
-        account_id: msgspec.convert(true, TrueAccount)
-        for item in control.all("plaid/items")
-        for account_id, true in item["accounts"].items()
-    }
-    return await comparison.compare(opened, space, "plaid", shown, _movements(control.truth()))
+    """The space's accounts beside the truth of the sandbox they are linked at, through whichever providers."""
+    found = comparison.NOTHING
+    for provider in control.get("status")["providers"]:
+        told = control.all(f"accounts/{provider}")
+        if told:
+            shown = {each["reference"]: msgspec.convert(each, TrueAccount) for each in told}
+            movements = _movements(control.truth())
+            found += await comparison.compare(opened, space, provider, shown, movements)
+    return found
 
 
 def show_comparison(found: Comparison) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -43,6 +43,15 @@ class Comparison(msgspec.Struct, frozen=True):
     def equal(self) -> bool:
         """Whether the ledger is the truth."""
         return not (self.missing or self.doubled or self.unfounded)
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        """Both together: two providers' accounts."""
+        sums = (getattr(self, name) + getattr(other, name) for name in self.__struct_fields__)
+        return Comparison(*sums)
+
+
+NOTHING: Final = Comparison(0, 0, 0, 0, 0, [])
+"""Of no accounts."""
 
 
 async def compare(

@@ -1,6 +1,7 @@
 """Connections as a person refers to them, and what an adapter needs to act for one."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from caudal.hub import credentials
@@ -63,4 +64,5 @@ async def access(installation: Installation, space: Space, connection: LinkedCon
         reference=connection.reference,
         institution=institution.partition(":")[2] if institution else None,
         secrets=await credentials.reveal_all(installation, space.space_id, connection.connection_id),
+        renewing=partial(credentials.renew, installation, space.space_id, connection.connection_id),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from caudal.hub import audit
 from caudal.hub.installation import Installation
 from caudal.model.errors import NotFound
+from caudal.providers.base import Renewal
 from caudal.store import secrets
 from caudal.store.database import Transaction
 from caudal.store.ids import new_id
@@ -58,7 +59,23 @@ async def reveal_all(installation: Installation, space_id: UUID, connection_id: 
     """Every secret of the connection, by field. Raises SealError where one does not open."""
     async with installation.store.transaction(space_id) as tx:
         kept = await secrets.credentials(tx, space_id, connection_id)
-    return {
-        each.field: sealing.unseal(installation.keyring, each.data_key, space_id, each.field, each.sealed)
-        for each in kept
-    }
+    return {each.field: _opened(installation, space_id, each) for each in kept}
+
+
+async def renew(
+    installation: Installation, space_id: UUID, connection_id: UUID, renewal: Renewal
+) -> Mapping[str, bytes]:
+    """Have the connection's secrets renewed, one at a time whoever asks: see `Access.renewed`. Raises what `renewal`
+    raises, and then they stay as they were."""
+    async with installation.store.transaction(space_id) as tx:
+        await secrets.hold(tx, connection_id)
+        kept = await secrets.credentials(tx, space_id, connection_id)
+        before = {each.field: _opened(installation, space_id, each) for each in kept}
+        others = await renewal(before)
+        if others:
+            await seal_in(tx, installation, space_id, connection_id, others)
+    return {**before, **others}
+
+
+def _opened(installation: Installation, space_id: UUID, kept: secrets.SealedField) -> bytes:
+    return sealing.unseal(installation.keyring, kept.data_key, space_id, kept.field, kept.sealed)

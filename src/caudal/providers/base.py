@@ -1,7 +1,7 @@
 """What a provider is. Whoever adds one reads this file, and touches nothing outside their own folder."""
 
 import enum
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -77,17 +77,33 @@ class Provider(Protocol[Access_contra]):
         ...
 
 
+Renewal = Callable[[Mapping[str, bytes]], Awaitable[Mapping[str, bytes]]]
+"""Asks the provider: the secrets that hold now → those that are others from now on (none: leave them)."""
+Renewing = Callable[[Renewal], Awaitable[Mapping[str, bytes]]]
+
+
 class Access(msgspec.Struct, frozen=True):
     """An opened connection: what an adapter needs to act for it.
 
     `connection` is our id of it, `reference` the provider's (Plaid: item_id), `institution` the provider's id of the
-    institution behind it. `secrets` holds its credentials by field; they never show in a repr.
+    institution behind it. `secrets` holds its credentials by field; they never show in a repr. `renewing`: how the hub
+    holds them while they are renewed (`renewed`).
     """
 
     connection: str
     reference: str
     institution: str | None
     secrets: Mapping[str, bytes]
+    renewing: "Renewing | None" = None
+
+    async def renewed(self, renew: "Renewal") -> Mapping[str, bytes]:
+        """Have `renew` get new secrets with those that hold now (another process may have renewed them since), and keep
+        what it returns, sealed, before anything is done with it; no one else renews this connection's meanwhile. All
+        its secrets as they are then. For tokens that are worth nothing once they were used.
+        """
+        if self.renewing is None:
+            return {**self.secrets, **await renew(self.secrets)}
+        return await self.renewing(renew)
 
     def __repr__(self) -> str:
         return f"Access(connection={self.connection!r}, reference={self.reference!r}, secrets=…)"

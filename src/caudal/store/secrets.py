@@ -89,6 +89,11 @@ async def credentials(tx: Transaction, space_id: UUID, connection_id: UUID) -> l
     return await tx.all("read_credentials", SealedField, space_id=space_id, connection_id=connection_id)
 
 
+async def hold(tx: Transaction, connection_id: UUID) -> None:
+    """Nobody else renews the connection's secrets until the transaction ends. To be called before they are read."""
+    await tx.run("hold_credentials", connection_id=connection_id)
+
+
 async def shred(tx: Transaction, space_id: UUID, connection_id: UUID) -> None:
     """Take away the connection's secrets and the keys that opened them, for good."""
     await tx.run("delete_credentials", space_id=space_id, connection_id=connection_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from caudal.hub.installation import Installation
 from caudal.hub.webhooks.commits import GroupCommit
 from caudal.model.errors import NotGenuine, ProviderError, StoreError
-from caudal.providers.base import Delivery, LiveProvider
+from caudal.providers.base import Capability, Delivery, LiveProvider
 from caudal.store.inbox import Letter
 from caudal.vault.webhooks import WebhookSeal
 
@@ -32,8 +32,9 @@ class Acceptor:
         self._commits = GroupCommit(installation.store, installation.settings.inbox)
 
     def knows(self, provider: str) -> bool:
-        """Whether that provider is set up."""
-        return provider in self._providers
+        """Whether that provider is set up, and sends webhooks."""
+        live = self._providers.get(provider)
+        return live is not None and Capability.WEBHOOKS in live.capabilities
 
     async def accept(self, provider: str, delivery: Delivery) -> Verdict:
         """Keep a delivery of a provider that is set up, if it is genuine. How long that may take is the caller's to say:

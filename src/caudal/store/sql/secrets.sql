@@ -17,6 +17,11 @@ values (%(space_id)s, %(connection_id)s, %(field)s, %(data_key_id)s, %(sealed)s)
 on conflict on constraint credential_field_unique do update set
     data_key_id = excluded.data_key_id, sealed = excluded.sealed, updated_at = now()
 
+-- name: hold_credentials
+-- Wait until nobody else renews this connection's secrets, and let nobody until the transaction ends. 20264 is Caudal's
+-- lock class for it.
+select pg_advisory_xact_lock(20264, hashtext(%(connection_id)s::text))
+
 -- name: read_credential
 -- A sealed secret with the wrapped key that opens it.
 select c.sealed, k.data_key_id, k.connection_id, k.wrapping_key, k.wrapped
