@@ -10,6 +10,7 @@ from caudal.hub.installation import Installation
 from caudal.model.errors import Unavailable
 from caudal.providers.base import Access
 from caudal.settings import Settings
+from caudal.store import database
 from caudal.store import spaces as stored
 from caudal.store.spaces import LinkedConnection, Space
 
@@ -67,6 +68,25 @@ def test_where_the_bank_gives_no_new_one_the_old_one_stays(settings: Settings) -
                 await access.renewed(refused)
             assert await access.renewed(nothing) == access.secrets
             assert (await connections.access(opened, space, connection)).secrets == access.secrets
+
+    asyncio.run(work())
+
+
+def test_a_bank_that_takes_its_time_costs_no_token(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_SILENT_SECONDS_MAX", 1)
+
+    async def slow(_: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        await asyncio.sleep(1.6)
+        return {"refresh": b"2"}
+
+    async def work() -> None:
+        async with installation.opened(settings) as opened:
+            space, connection = await linked(opened)
+            access = await connections.access(opened, space, connection)
+            await access.renewed(slow)
+            assert (await connections.access(opened, space, connection)).secrets["refresh"] == b"2"
 
     asyncio.run(work())
 

@@ -1,6 +1,7 @@
 """A connection's secrets: sealed on the way in, opened on the way to the provider, in no other form anywhere."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from caudal.hub import audit
@@ -11,6 +12,9 @@ from caudal.store import secrets
 from caudal.store.database import Transaction
 from caudal.store.ids import new_id
 from caudal.vault import sealing
+
+_SPARE_SECONDS: Final = 30
+"""Beyond the longest call to a provider."""
 
 
 async def keep(
@@ -68,7 +72,7 @@ async def renew(
     """Have the connection's secrets renewed, one at a time whoever asks: see `Access.renewed`. Raises what `renewal`
     raises, and then they stay as they were."""
     async with installation.store.transaction(space_id) as tx:
-        await secrets.hold(tx, connection_id)
+        await secrets.hold(tx, connection_id, installation.settings.http.total_seconds_max + _SPARE_SECONDS)
         kept = await secrets.credentials(tx, space_id, connection_id)
         before = {each.field: _opened(installation, space_id, each) for each in kept}
         others = await renewal(before)

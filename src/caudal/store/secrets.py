@@ -89,9 +89,10 @@ async def credentials(tx: Transaction, space_id: UUID, connection_id: UUID) -> l
     return await tx.all("read_credentials", SealedField, space_id=space_id, connection_id=connection_id)
 
 
-async def hold(tx: Transaction, connection_id: UUID) -> None:
-    """Nobody else renews the connection's secrets until the transaction ends. To be called before they are read."""
-    await tx.run("hold_credentials", connection_id=connection_id)
+async def hold(tx: Transaction, connection_id: UUID, seconds_max: int) -> None:
+    """Nobody else renews the connection's secrets until the transaction ends, which may be silent for so long while the
+    provider is asked. To be called before they are read."""
+    await tx.run("hold_credentials", connection_id=connection_id, silent=f"{seconds_max}s")
 
 
 async def shred(tx: Transaction, space_id: UUID, connection_id: UUID) -> None:

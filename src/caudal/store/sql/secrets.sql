@@ -19,8 +19,9 @@ on conflict on constraint credential_field_unique do update set
 
 -- name: hold_credentials
 -- Wait until nobody else renews this connection's secrets, and let nobody until the transaction ends. 20264 is Caudal's
--- lock class for it.
-select pg_advisory_xact_lock(20264, hashtext(%(connection_id)s::text))
+-- lock class for it. The provider is asked meanwhile: silence is minded only beyond the longest call.
+select pg_advisory_xact_lock(20264, hashtext(%(connection_id)s::text)),
+    set_config('idle_in_transaction_session_timeout', %(silent)s, true)
 
 -- name: read_credential
 -- A sealed secret with the wrapped key that opens it.
