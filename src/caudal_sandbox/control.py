@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from http import HTTPStatus
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
@@ -196,7 +196,8 @@ class Control:
         as_of = self._world.moment(aware(datetime.fromisoformat(said)) if said else None)
 
         async def lines() -> AsyncIterator[bytes]:
-            records = truth_of(self._world, as_of)
+            own = () if said else chain.from_iterable(each.moved() for each in self._emulators)
+            records = chain(truth_of(self._world, as_of), own)
             while chunk := list(islice(records, TRUTH_CHUNK)):
                 yield b"".join(_ENCODER.encode(record) + b"\n" for record in chunk)
                 await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 from caudal_sandbox.door import DoorRoute
 from caudal_sandbox.economy.movements import AccountId
 from caudal_sandbox.faults import Fault, Faults
+from caudal_sandbox.truth import MovementTruth
 from caudal_sandbox.world import World
 
 
@@ -30,7 +31,8 @@ class Ground(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True):
     """An account as one connection of a provider shows it: for judging a ledger, without any secret.
 
-    `connection` and `reference` are the provider's ids of both, `account` the world's. `visible_from`: the first of the
+    `connection` and `reference` are the provider's ids of both, `account` the world's, or the emulator's own name of an
+    account that is no bank's (`ProviderEmulator.moved`). `visible_from`: the first of the
     bank's days that is told. `told` False: no movements are; `pending` False: none that is pending.
     """
 
@@ -77,6 +79,11 @@ class ProviderEmulator(Protocol):
         """Every account that any of its connections shows."""
         ...
 
+    def moved(self) -> Iterable[MovementTruth]:
+        """What happened on accounts that are its own and no bank's of the world (an exchange's, a chain's), as it stands
+        now: each movement once. Amounts are exact to the asset's last unit."""
+        ...
+
     def deadlines(self, after: datetime, until: datetime) -> Sequence[datetime]:
         """The instants after `after`, up to `until`, at which something of its own is due (a consent that ends)."""
         ...
@@ -104,6 +111,14 @@ class ProviderEmulator(Protocol):
 
 Maker = Callable[[Ground], ProviderEmulator]
 """Makes an emulator over the world it is given."""
+
+
+class OverBanks:
+    """The part of an emulator that shows the world's banks alone."""
+
+    def moved(self) -> Iterable[MovementTruth]:
+        """Nothing: the world tells it all."""
+        return ()
 
 
 class WithoutWebhooks:

@@ -4,7 +4,8 @@ One record a line, so that a world of any size can be written and judged without
 
 - ``{"record": "world", …}`` first;
 - ``{"record": "movement", …}`` for each movement any bank has shown, once, when its story is over or the truth ends;
-- ``{"record": "account", …}`` for each account after its holder's movements, with its balance day by day.
+- ``{"record": "account", …}`` for each account after its holder's movements, with its balance day by day;
+- at the end of what the whole sandbox tells of now, the movements of accounts that are no bank's (`emulators`).
 
 Deeds (`World.authorise` and its like) are movements as any other. What was changed is told as it stood at last.
 

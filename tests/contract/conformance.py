@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
@@ -87,7 +88,8 @@ class Rig(NamedTuple):
     `opened`: the adapter, at the emulator. `need_user` and `end` make the emulator want its person, and take the
     permission away; both for everything that is linked. `codes`: every error code that the contract documents, and what
     it must become; `error_of` the adapter's table. `secrets`: what else than a link's own must not be told.
-    `never`: kinds of faults that can't happen to it. `deliver`: has it send webhooks to that URL (None: it has none).
+    `never`: kinds of faults that can't happen to it. `happens` and `holds` do what happens on the world's banks by
+    default, where the accounts are the emulator's own: this and that, and a movement that isn't settled. `deliver`: has it send webhooks to that URL (None: it has none).
     """
 
     declaration: Declaration
@@ -103,6 +105,8 @@ class Rig(NamedTuple):
     people: tuple[str, ...] = ("person-1",)
     never: frozenset[Kind] = WEBHOOKS
     deliver: Callable[[Sandbox], list[Delivery]] | None = None
+    happens: Callable[[Sandbox], None] | None = None
+    holds: Callable[[Sandbox], None] | None = None
 
     @property
     def name(self) -> str:
@@ -157,19 +161,29 @@ class Bench:
 
     def something_happens(self) -> None:
         """On an account that is told: paid, held, settled dearer, corrected."""
-        world = self.sandbox.world
-        account = self.told_account()
+        self.sandbox.run(self._deeds)
+        self.sandbox.advance(days=2, hours=3)
 
-        def deeds() -> None:
+    def something_is_held(self) -> None:
+        """A movement that isn't settled, on an account that is told."""
+        holds = self.rig.holds
+        world = self.sandbox.world
+        self.sandbox.run(
+            lambda: holds(self.sandbox) if holds else world.authorise(self.told_account(), -9_00, "HELD")
+        )
+        self.sandbox.advance(hours=13)
+
+    def _deeds(self) -> None:
+        if self.rig.happens:
+            self.rig.happens(self.sandbox)
+        else:
+            world, account = self.sandbox.world, self.told_account()
             held = world.authorise(account, -42_00, "DINER OF MINE")
             world.settle(held.id, minor=-45_50)
             parked = world.book(account, -3_00, "PARKING OF MINE")
             world.amend(parked.id, -2_50)
             world.book(account, -3_00, "PARKING OF MINE")
             world.book(account, 1_000_00, "GIFT", on=(world.now - timedelta(days=3)).date())
-
-        self.sandbox.run(deeds)
-        self.sandbox.advance(days=2, hours=3)
 
     def told_account(self) -> AccountId:
         """The first account of the world whose movements are told, pending ones too where any are."""
@@ -240,7 +254,12 @@ class Books(NamedTuple):
             each.reference: TrueAccount(each.account, each.visible_from, told=each.told, pending=each.pending)
             for each in sandbox.run(lambda: list(sandbox.emulators[name].shown()))
         }
-        told = sandbox.run(lambda: [msgspec.to_builtins(each) for each in truth_of(sandbox.world)])
+        told = sandbox.run(
+            lambda: [
+                msgspec.to_builtins(each)
+                for each in chain(truth_of(sandbox.world), sandbox.emulators[name].moved())
+            ]
+        )
         movements = (each for each in told if each["record"] == "movement")
         return await comparison.compare(self.opened, self.space, name, shown, movements)
 
@@ -435,8 +454,7 @@ class Conformance:
             assert (bench.live.name, bench.live.capabilities) == (self.rig.name, can)
             access = await bench.access()
             pages = await bench.pull(access)
-            bench.sandbox.run(lambda: bench.sandbox.world.authorise(bench.told_account(), -9_00, "HELD"))
-            bench.sandbox.advance(hours=13)
+            bench.something_is_held()
             pages += await bench.pull(access, pages[-1].next)
             changes = [change for page in pages for change in page.changes]
             movements = [change for change in changes if isinstance(change, TransactionSeen)]

@@ -6,7 +6,7 @@ from datetime import datetime
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caudal_sandbox.door import DoorRoute
-from caudal_sandbox.emulators import Ground, Shown
+from caudal_sandbox.emulators import Ground, OverBanks, Shown
 from caudal_sandbox.faults import Fault
 from caudal_sandbox.plaid import trouble
 from caudal_sandbox.plaid.app import Api
@@ -17,7 +17,7 @@ from caudal_sandbox.plaid.link import PAGES
 from caudal_sandbox.plaid.records.accounts import has_transactions
 
 
-class Plaid:
+class Plaid(OverBanks):
     """One Plaid over the world."""
 
     name = "plaid"

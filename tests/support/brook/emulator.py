@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from caudal_sandbox.corruption import Json, Weak, corrupt
 from caudal_sandbox.economy.accounts import AccountKind
 from caudal_sandbox.economy.movements import AccountId, State
-from caudal_sandbox.emulators import Ground, Shown, WithoutWebhooks, path_of
+from caudal_sandbox.emulators import Ground, OverBanks, Shown, WithoutWebhooks, path_of
 from caudal_sandbox.faults import Fault, Kind, Strike
 from caudal_sandbox.playing import API_KINDS, CONTENT, before, check_status, played
 from caudal_sandbox.world import World
@@ -59,7 +59,7 @@ class BrookError(Exception):
     """A refusal, by its code."""
 
 
-class Brook(WithoutWebhooks):
+class Brook(OverBanks, WithoutWebhooks):
     """One Brook. `key` is the one it takes; `trouble` what it says to it instead of an answer."""
 
     name = "brook"
