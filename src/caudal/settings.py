@@ -167,6 +167,33 @@ class PlaidSettings(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
+class RatesSettings(msgspec.Struct, frozen=True):
+    """Where rates and prices come from. Each `url`: elsewhere than the source's own host, for the sandbox."""
+
+    fetch: Literal["daily", "never"] = "daily"
+    """Whether workers fetch them for what accounts hold; else `caudal fx fetch` does."""
+    every_hours: Count = 12
+    """How long a source that has told all is left alone: central banks tell once a day."""
+    ecb_url: str = ""
+    banxico_url: str = ""
+    banxico_token: str = ""
+    """Of Banco de México, free; without it there is no official rate of the peso, and the ECB's cross stands in."""
+    bcb_ptax_url: str = ""
+    bcb_sgs_url: str = ""
+    coingecko_url: str = ""
+    coingecko_key: str = ""
+    """Without one, calls are counted by address, and few are allowed."""
+    coingecko_plan: Literal["demo", "pro"] = "demo"
+    coingecko_per_minute: Count = 30
+    """CoinGecko's own pages name 30 and 100 for the demo plan."""
+
+    def __repr__(self) -> str:
+        return f"RatesSettings(fetch={self.fetch!r}, …)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -203,6 +230,7 @@ class Settings(msgspec.Struct, frozen=True):
     worker: WorkerBounds = WorkerBounds()
     inbox: InboxBounds = InboxBounds()
     plaid: PlaidSettings = PlaidSettings()
+    rates: RatesSettings = RatesSettings()
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
@@ -229,10 +257,11 @@ _PREFIXES: Final = {
     "worker": "WORKER_",
     "inbox": "INBOX_",
     "plaid": "PLAID_",
+    "rates": "RATES_",
 }
 """Group → what its variables begin with, after ``CAUDAL_``."""
 
-_SECRETS: Final = {"CAUDAL_PLAID_SECRET"}
+_SECRETS: Final = {"CAUDAL_PLAID_SECRET", "CAUDAL_RATES_BANXICO_TOKEN", "CAUDAL_RATES_COINGECKO_KEY"}
 """May be given as a file's name, in ``…_FILE``."""
 
 

@@ -32,7 +32,11 @@ class Command(msgspec.Struct, frozen=True):
             for name, value in os.environ.items()
             if not name.startswith(("CAUDAL_", "PG")) and name != "DATABASE_URL"
         }
-        kept |= {"CAUDAL_HOME": self.settings.home, "PYTHONIOENCODING": "utf-8"}
+        kept |= {
+            "CAUDAL_HOME": self.settings.home,
+            "PYTHONIOENCODING": "utf-8",
+            "CAUDAL_RATES_FETCH": "never",
+        }
         if self.settings.database_url:
             kept["DATABASE_URL"] = self.settings.database_url
         return kept | more

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from caudal.hub import connections, syncs, webhooks
+from caudal.hub import connections, rates, syncs, webhooks
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
 from caudal.hub.syncs import SyncReport
@@ -144,6 +144,8 @@ async def work(
     hands = Hands(installation, providers, metrics)
     known = cadences()
     chores: list[tuple[timedelta, Chore]] = [(timedelta(hours=1), lambda: _forget(installation))]
+    if schedules and settings.rates.fetch == "daily":
+        chores.append((timedelta(hours=1), lambda: rates.chore(installation)))
     if schedules:
         tick = timedelta(milliseconds=settings.worker.tick_ms)
         chores.append((tick, lambda: workers.schedule(store, known, settings.worker)))

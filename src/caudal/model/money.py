@@ -17,6 +17,9 @@ DIGITS_MAX = 30
 EXACT: Final = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 """The context all sums are made in: Python's default rounds to 28 digits in silence, this one never rounds."""
 
+RATIO: Final = Context(prec=50, traps=[InvalidOperation, Overflow, Underflow])
+"""The context of rates and what is valued by them: quotients that never end are rounded to 50 significant digits."""
+
 
 UNITS: Final = {code: Decimal(1).scaleb(-places) for code, places in EXPONENTS.items()}
 """The smallest amount of each currency, written with its places."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from caudal.matching.rates import AGE_DAYS_MAX, Rate, RateTable
+from caudal.model.money import RATIO
 
 DAY = date(2026, 3, 6)
 TABLE = RateTable([
@@ -25,7 +26,7 @@ def test_the_rate_is_that_of_the_day_or_of_the_last_before_for_a_week(days: int,
 
 def test_a_rate_that_was_told_the_other_way_round_is_turned() -> None:
     assert TABLE("EUR", "USD", DAY + timedelta(days=30)) == 2
-    assert TABLE("USD", "EUR", DAY) == 1 / Decimal("1.10")
+    assert TABLE("USD", "EUR", DAY) == RATIO.divide(1, Decimal("1.10"))
 
 
 def test_of_currencies_that_nobody_told_of_nothing_is_known() -> None:

@@ -179,7 +179,7 @@ order by d.made_at, d.decision_id
 
 -- name: rates_told
 -- What these currencies were worth in one another on these days, and some days before.
-select base, quote, day, rate
+select base, quote, day, rate, source, via
 from caudal.fx_rate
 where base = any (%(currencies)s) and quote = any (%(currencies)s) and day between %(first)s and %(last)s
 
