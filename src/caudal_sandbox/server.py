@@ -19,6 +19,9 @@ from caudal_sandbox.emulators import Ground, Maker, ProviderEmulator, lies_below
 from caudal_sandbox.faults import Faults
 from caudal_sandbox.plaid.emulator import Emulator, Options
 from caudal_sandbox.plaid.service import Plaid
+from caudal_sandbox.rates.app import PREFIX as RATES
+from caudal_sandbox.rates.app import Options as RatesOptions
+from caudal_sandbox.rates.app import Rates
 from caudal_sandbox.transport import expose
 from caudal_sandbox.world import World
 
@@ -64,6 +67,7 @@ class Service:
         *,
         plaid: Options | None = None,
         emulators: Sequence[Maker] = (),
+        rates: RatesOptions | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.world = world
@@ -74,6 +78,7 @@ class Service:
         self.plaid = root.emulator
         made = [make(ground) for make in (*MAKERS, *emulators)]
         self.emulators: dict[str, ProviderEmulator] = {root.name: root} | {each.name: each for each in made}
+        self.rates = Rates(world, clock, rates or RatesOptions())
         self._by_prefix = _by_prefix(self.emulators.values())
         self.control = Control(world, self.faults, tuple(self.emulators.values()))
         self.app: ASGIApp = expose(self._dispatch)
@@ -108,6 +113,8 @@ class Service:
         path: str = scope["path"]
         if path.startswith(f"{PREFIX}/"):
             await self.control.app(scope, receive, send)
+        elif path.startswith(RATES):
+            await self.rates(scope, receive, send)
         elif path == "/favicon.ico":
             await PlainTextResponse("", 404)(scope, receive, send)
         else:
@@ -167,9 +174,10 @@ class Sandbox:
         *,
         plaid: Options | None = None,
         emulators: Sequence[Maker] = (),
+        rates: RatesOptions | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._service = Service(world or World(), plaid=plaid, emulators=emulators, clock=clock)
+        self._service = Service(world or World(), plaid=plaid, emulators=emulators, rates=rates, clock=clock)
         self._listening = listen()
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._stop = asyncio.Event()
@@ -194,6 +202,11 @@ class Sandbox:
     def url_of(self, name: str) -> str:
         """Where the API of that provider begins."""
         return f"{self.url}{self.emulators[name].prefix}"
+
+    @property
+    def rates(self) -> Rates:
+        """Its central banks, and its CoinGecko."""
+        return self._service.rates
 
     @property
     def faults(self) -> Faults:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import Final
 
 import msgspec
@@ -97,7 +98,7 @@ async def fetch(
         _check(code)
     settings = installation.settings
     held, first = await _held(installation)
-    wanted = _wanted(held.union(named))
+    wanted = _wanted(held, named)
     today = datetime.now(UTC).date()
     first = min(since or today, first) - timedelta(days=AGE_DAYS_MAX)
     async with installation.store.engine() as tx:
@@ -174,7 +175,7 @@ async def value(
         for view in views
         for worth_of in [worth(view.held.currency, into, day, rates, prices)]
     ]
-    total = sum((row.value for row in rows if row.value is not None), Decimal(0))
+    total = reduce(RATIO.add, (row.value for row in rows if row.value is not None), Decimal(0))
     unvalued = sorted({row.currency for row in rows if row.value is None and row.amount})
     return Valuation(into, day, rows, total, unvalued)
 
@@ -216,11 +217,11 @@ async def _held(installation: Installation) -> tuple[set[str], date]:
     return held, first
 
 
-def _wanted(held: Collection[str]) -> list[str]:
-    """What has to be known of these: nothing where all is one currency."""
-    if len(held) < 2 and not coingecko.IDS.keys() & set(held):
+def _wanted(held: Collection[str], named: Collection[str]) -> list[str]:
+    """What has to be known: nothing where all that is held is one currency, and none is named."""
+    if len(held) < 2 and not named and not coingecko.IDS.keys() & set(held):
         return []
-    return sorted({*held, *_BRIDGES})
+    return sorted({*held, *named, *_BRIDGES})
 
 
 def _rests(

@@ -15,7 +15,7 @@ from caudal.providers.rates.base import HttpSource, Skipped, Told, checked, rate
 
 NAME: Final = "ecb"
 URL: Final = "https://www.ecb.europa.eu"
-BUDGETS: Final = {"eurofxref": Budget(None, 4)}
+BUDGETS: Final = {"eurofxref": Budget(None, 30)}
 """One or two files a day are what we need. None is documented."""
 
 _COLUMNS: Final = (

@@ -1,0 +1,1 @@
+"""Central banks' rates and a market's prices, as they are told: ECB, Banxico, BCB, CoinGecko."""
