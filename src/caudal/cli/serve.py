@@ -74,7 +74,18 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
         url=sandbox,
         webhook_url=f"http://{parts.host}:{parts.port}/webhooks/plaid",
     )
-    return msgspec.structs.replace(settings, plaid=plaid)
+    rates = msgspec.structs.replace(
+        settings.rates,
+        ecb_url=f"{sandbox}/rates/ecb",
+        banxico_url=f"{sandbox}/rates/banxico/SieAPIRest/service/v1",
+        banxico_token="sandbox",  # noqa: S106  no one's
+        bcb_ptax_url=f"{sandbox}/rates/bcb-ptax/olinda/servico/PTAX/versao/v1/odata",
+        bcb_sgs_url=f"{sandbox}/rates/bcb-sgs",
+        coingecko_url=f"{sandbox}/rates/coingecko-demo/api/v3",
+        coingecko_key="sandbox",
+        coingecko_plan="demo",
+    )
+    return msgspec.structs.replace(settings, plaid=plaid, rates=rates)
 
 
 @click.command()
