@@ -1,13 +1,40 @@
 """Which providers one can link with, and how to open one. Each is imported only when it is asked for."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, NamedTuple
+from importlib import import_module
+from typing import Final, Protocol, cast
 
-from caudal.model.errors import ConfigError, NotFound
+from caudal.model.errors import NotFound
 from caudal.providers.base import Declaration, LiveProvider, Pace
 from caudal.providers.http import Budget, BudgetsOf, Observer
 from caudal.settings import Settings
+
+_PACES: Final[dict[str, Pace]] = {
+    "plaid": Pace(),
+}
+"""Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and
+without importing the adapter. To add one is a line here, and a module `entry` in its folder."""
+
+
+class Entry(Protocol):
+    """A provider's module `entry`."""
+
+    @property
+    def DECLARATION(self) -> Declaration:  # noqa: N802  a module's constant
+        """What its adapter says of itself."""
+        ...
+
+    @property
+    def BUDGETS(self) -> Mapping[str, Budget]:  # noqa: N802  as above
+        """How often it may be asked: operation → budget."""
+        ...
+
+    def opened(
+        self, settings: Settings, observe: Observer | None, budgets: BudgetsOf | None
+    ) -> AbstractAsyncContextManager[LiveProvider]:
+        """The adapter as the settings have it. Raises ConfigError where it isn't set up."""
+        ...
 
 
 @asynccontextmanager
@@ -18,72 +45,26 @@ async def opened(
 
     `budgets` are where its calls wait for their turn: without, in this process's own.
     """
-    if name not in _LIVE:
-        raise NotFound(f"no provider {name!r} to link with (there are: {', '.join(_LIVE)})")
-    async with _LIVE[name].open(settings, observe, budgets) as live:
+    if name not in _PACES:
+        raise NotFound(f"no provider {name!r} to link with (there are: {', '.join(_PACES)})")
+    async with _entry(name).opened(settings, observe, budgets) as live:
         yield live
 
 
 def budgets() -> dict[str, Mapping[str, Budget]]:
     """How often each provider may be asked, as its adapter declares it: provider → operation → budget."""
-    return {name: live.budgets() for name, live in _LIVE.items()}
+    return {name: _entry(name).BUDGETS for name in _PACES}
 
 
 def paces() -> dict[str, Pace]:
     """How often each provider's connections are pulled."""
-    return {name: live.pace for name, live in _LIVE.items()}
+    return dict(_PACES)
 
 
 def declarations() -> list[Declaration]:
     """What each provider's adapter says of itself, in the order in which they are shown."""
-    return [live.declared() for live in _LIVE.values()]
+    return [_entry(name).DECLARATION for name in _PACES]
 
 
-def _plaid(
-    settings: Settings, observe: Observer | None, budgets: BudgetsOf | None
-) -> AbstractAsyncContextManager[LiveProvider]:
-    from caudal.providers.plaid.config import PlaidConfig  # noqa: PLC0415
-    from caudal.providers.plaid.provider import PlaidProvider  # noqa: PLC0415
-
-    told = settings.plaid
-    if not told.client_id or not told.secret:
-        raise ConfigError(
-            "Plaid isn't set up: set CAUDAL_PLAID_CLIENT_ID and CAUDAL_PLAID_SECRET (or CAUDAL_PLAID_SECRET_FILE); "
-            "to try it without an account, run `caudal sandbox serve` and use what it prints"
-        )
-    config = PlaidConfig(
-        client_id=told.client_id,
-        secret=told.secret,
-        environment=told.environment,
-        base_url=told.url or None,
-        country_codes=tuple(code.strip().upper() for code in told.country_codes.split(",") if code.strip()),
-    )
-    kept = None if budgets is None else budgets("plaid", _plaid_budgets())
-    return PlaidProvider(config, settings.http, budgets=kept, observer=observe)
-
-
-def _plaid_budgets() -> Mapping[str, Budget]:
-    from caudal.providers.plaid.client import BUDGETS  # noqa: PLC0415
-
-    return BUDGETS
-
-
-def _plaid_declared() -> Declaration:
-    from caudal.providers.plaid.provider import DECLARATION  # noqa: PLC0415
-
-    return DECLARATION
-
-
-class _Live(NamedTuple):
-    """How to open a provider, and what is known of it without that."""
-
-    open: Callable[[Settings, Observer | None, BudgetsOf | None], AbstractAsyncContextManager[LiveProvider]]
-    budgets: Callable[[], Mapping[str, Budget]]
-    declared: Callable[[], Declaration]
-    pace: Pace = Pace()
-    """As its declaration says it: asked for often, and without importing the adapter."""
-
-
-_LIVE: Final[dict[str, _Live]] = {
-    "plaid": _Live(_plaid, _plaid_budgets, _plaid_declared),
-}
+def _entry(name: str) -> Entry:
+    return cast(Entry, import_module(f"caudal.providers.{name}.entry"))
