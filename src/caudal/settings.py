@@ -194,6 +194,19 @@ class RatesSettings(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
+class BitcoinSettings(msgspec.Struct, frozen=True):
+    """Where the chain is read."""
+
+    url: str = ""
+    """Base URLs of Esplora servers, comma-separated, the preferred one first; empty: public ones, which then learn which
+    addresses are one person's. A server of one's own is asked without limit."""
+    network: Literal["main", "test", "signet", "regtest"] = "main"
+    gap: Count = 20
+    """How many unused addresses in a row end a wallet's chain; merchants' wallets need more, up to 1,000."""
+    scripts_max: Count = 20_000
+    """Addresses of one chain of one wallet."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -231,6 +244,7 @@ class Settings(msgspec.Struct, frozen=True):
     inbox: InboxBounds = InboxBounds()
     plaid: PlaidSettings = PlaidSettings()
     rates: RatesSettings = RatesSettings()
+    bitcoin: BitcoinSettings = BitcoinSettings()
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
@@ -258,6 +272,7 @@ _PREFIXES: Final = {
     "inbox": "INBOX_",
     "plaid": "PLAID_",
     "rates": "RATES_",
+    "bitcoin": "BITCOIN_",
 }
 """Group → what its variables begin with, after ``CAUDAL_``."""
 

@@ -32,8 +32,9 @@ class Shown(msgspec.Struct, frozen=True):
     """An account as one connection of a provider shows it: for judging a ledger, without any secret.
 
     `connection` and `reference` are the provider's ids of both, `account` the world's, or the emulator's own name of an
-    account that is no bank's (`ProviderEmulator.moved`). `visible_from`: the first of the
-    bank's days that is told. `told` False: no movements are; `pending` False: none that is pending.
+    account that is no bank's (`ProviderEmulator.moved`). `visible_from`: the first of the bank's
+    days that is told. `told` False: no movements are; `pending` False: none that is pending; `dated` False: what is
+    pending bears no day.
     """
 
     connection: str
@@ -42,6 +43,7 @@ class Shown(msgspec.Struct, frozen=True):
     visible_from: date
     told: bool = True
     pending: bool = True
+    dated: bool = True
 
 
 class ProviderEmulator(Protocol):

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caudal_sandbox.control import PREFIX, Control
 from caudal_sandbox.emulators import Ground, Maker, ProviderEmulator, lies_below, mounted
+from caudal_sandbox.esplora.service import Bitcoin
 from caudal_sandbox.faults import Faults
 from caudal_sandbox.plaid.emulator import Emulator, Options
 from caudal_sandbox.plaid.service import Plaid
@@ -33,7 +34,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
 
-MAKERS: Final[tuple[Maker, ...]] = ()
+MAKERS: Final[tuple[Maker, ...]] = (Bitcoin,)
 """Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 

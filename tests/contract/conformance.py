@@ -86,17 +86,17 @@ class Rig(NamedTuple):
     """What is a provider's own in the suite.
 
     `opened`: the adapter, at the emulator. `need_user` and `end` make the emulator want its person, and take the
-    permission away; both for everything that is linked. `codes`: every error code that the contract documents, and what
+    permission away, both for everything that is linked (None: nobody can). `codes`: every error code that the contract documents, and what
     it must become; `error_of` the adapter's table. `secrets`: what else than a link's own must not be told.
     `never`: kinds of faults that can't happen to it. `happens` and `holds` do what happens on the world's banks by
-    default, where the accounts are the emulator's own: this and that, and a movement that isn't settled. `deliver`: has it send webhooks to that URL (None: it has none).
+    default, where the accounts are the emulator's own: this and that, and a movement that isn't settled and is told at once. `deliver`: has it send webhooks to that URL (None: it has none).
     """
 
     declaration: Declaration
     opened: Callable[[Sandbox, HandClock], AbstractAsyncContextManager[LiveProvider]]
     person: Person
-    need_user: Callable[[Sandbox], None]
-    end: Callable[[Sandbox], None]
+    need_user: Callable[[Sandbox], None] | None
+    end: Callable[[Sandbox], None] | None
     codes: Callable[[], Mapping[str, type[ProviderError]]]
     error_of: Callable[[str], ProviderError]
     secrets: tuple[str, ...]
@@ -168,9 +168,10 @@ class Bench:
         """A movement that isn't settled, on an account that is told."""
         holds = self.rig.holds
         world = self.sandbox.world
-        self.sandbox.run(
-            lambda: holds(self.sandbox) if holds else world.authorise(self.told_account(), -9_00, "HELD")
-        )
+        if holds is not None:
+            self.sandbox.run(lambda: holds(self.sandbox))
+            return
+        self.sandbox.run(lambda: world.authorise(self.told_account(), -9_00, "HELD"))
         self.sandbox.advance(hours=13)
 
     def _deeds(self) -> None:
@@ -251,7 +252,9 @@ class Books(NamedTuple):
         """The ledger beside the truth."""
         sandbox, name = self.bench.sandbox, self.bench.rig.name
         shown = {
-            each.reference: TrueAccount(each.account, each.visible_from, told=each.told, pending=each.pending)
+            each.reference: TrueAccount(
+                each.account, each.visible_from, told=each.told, pending=each.pending, dated=each.dated
+            )
             for each in sandbox.run(lambda: list(sandbox.emulators[name].shown()))
         }
         told = sandbox.run(
@@ -392,9 +395,14 @@ class Conformance:
         assert {code: type(self.rig.error_of(code)) for code in codes} == dict(codes)
 
     def test_a_login_that_needs_its_person_says_so_and_can_be_mended(self, settings: Settings) -> None:
+        need_user = self.rig.need_user
+        if need_user is None:
+            assert Capability.RELINK not in self.rig.declaration.capabilities
+            return
+
         async def work(books: Books) -> None:
             sandbox = books.bench.sandbox
-            sandbox.run(lambda: self.rig.need_user(sandbox))
+            sandbox.run(lambda: need_user(sandbox))
             with pytest.raises(NeedsUser) as needed:
                 await books.sync()
             assert needed.value.reason
@@ -408,9 +416,14 @@ class Conformance:
         self.with_books(settings, work)
 
     def test_what_its_person_ended_is_revoked(self) -> None:
+        end = self.rig.end
+        if end is None:
+            assert Capability.REVOKE not in self.rig.declaration.capabilities
+            return
+
         async def work(bench: Bench) -> None:
             access = await bench.access()
-            bench.sandbox.run(lambda: self.rig.end(bench.sandbox))
+            bench.sandbox.run(lambda: end(bench.sandbox))
             with pytest.raises(Revoked):
                 await bench.pull(access)
             await bench.live.revoke(access)

@@ -13,18 +13,21 @@ from caudal.store import ledger
 from caudal.store.spaces import Space
 
 _Movement = tuple[str, str, date, Decimal]
-"""(account, booked or pending, day, amount)"""
+"""(account, booked or pending, day or `_UNDATED`, amount)"""
+_UNDATED: Final = date.min
 
 
 class TrueAccount(msgspec.Struct, frozen=True):
     """The real account behind one a provider shows, and the first day of which that provider tells. `told` False: it
-    shows the account, and none of its movements; `pending` False: none that is pending.
+    shows the account, and none of its movements; `pending` False: none that is pending; `dated` False: what is pending
+    bears no day that anybody could know.
     """
 
     account: str
     visible_from: date
     told: bool = True
     pending: bool = True
+    dated: bool = True
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -73,13 +76,15 @@ async def compare(
         if row.booked_on is not None and row.status is not None and row.amount is not None:
             true = behind.get(row.source_account)
             account = true.account if true else row.source_account
-            held[account, row.status, row.booked_on, row.amount] += row.count
+            undated = row.status == "pending" and true is not None and not true.dated
+            held[account, row.status, _UNDATED if undated else row.booked_on, row.amount] += row.count
     first_days: dict[str, date] = {}
     for true in behind.values():
         if true.told:
             first_days[true.account] = min(true.visible_from, first_days.get(true.account, true.visible_from))
     settled_only = {true.account for true in behind.values() if not true.pending}
-    expected = Counter(_expected(truth, first_days, settled_only))
+    undated_accounts = {true.account for true in behind.values() if not true.dated}
+    expected = Counter(_expected(truth, first_days, settled_only, undated_accounts))
     missing, surplus = expected - held, held - expected
     doubled = Counter({movement: count for movement, count in surplus.items() if movement in expected})
     unfounded = surplus - doubled
@@ -99,7 +104,10 @@ async def compare(
 
 
 def _expected(
-    truth: Iterable[Mapping[str, Any]], first_days: Mapping[str, date], settled_only: Collection[str]
+    truth: Iterable[Mapping[str, Any]],
+    first_days: Mapping[str, date],
+    settled_only: Collection[str],
+    undated: Collection[str],
 ) -> Iterable[_Movement]:
     """What a ledger of these accounts must hold: what is booked by the bank's day, what is pending by its own."""
     for told in truth:
@@ -109,5 +117,7 @@ def _expected(
         if told["state"] == "pending" and told["account"] in settled_only:
             continue
         day = date.fromisoformat(told["booked_on"] or told["authorized_on"])
-        if day >= first:
+        if told["state"] == "pending" and told["account"] in undated:
+            yield told["account"], told["state"], _UNDATED, Decimal(told["amount"])
+        elif day >= first:
             yield told["account"], told["state"], day, Decimal(told["amount"])

@@ -12,6 +12,7 @@ from caudal.settings import Settings
 
 _PACES: Final[dict[str, Pace]] = {
     "plaid": Pace(),
+    "bitcoin": Pace(),
 }
 """Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and
 without importing the adapter. To add one is a line here, and a module `entry` in its folder."""
