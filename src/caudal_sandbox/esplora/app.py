@@ -61,6 +61,7 @@ class EsploraError(Exception):
 class Esplora:
     """An Esplora whose chain grows with `now` from `begins` on. Blocks are mined when somebody looks.
 
+    `asked_of`: the wallets, by name, that somebody asked of.
     `people`: each has a wallet of every kind in turn, or those of `wallets` where they are given. `clock` counts the
     calls of a minute.
     """
@@ -87,6 +88,7 @@ class Esplora:
         self._now, self._clock = now, clock
         self._mined_to = begins or now()
         self.life.found(self._mined_to)
+        self.asked_of: set[str] = set()
         self._by_hash: dict[str, bytes] = {}
         self._calls: list[datetime] = []
 
@@ -181,6 +183,7 @@ class Esplora:
                 return self._tx(txid, rest)
             case [("address" | "scripthash") as by, name, *rest]:
                 of = self._script(by, name)
+                self.asked_of.update(each.name for each in self.wallets.values() if each.owns(of))
                 return self._of_script(of, by, name, rest)
         raise EsploraError(404, "endpoint does not exist")
 

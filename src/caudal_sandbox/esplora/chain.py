@@ -1,6 +1,6 @@
 """The chain: blocks, the mempool, and who spent what. No proof of work: who mines is told to."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -44,6 +44,7 @@ class Chain:
         self.mempool: dict[str, Tx] = {}
         self._confirmed: dict[str, tuple[Block, Tx]] = {}
         self._spent: dict[Outpoint, str] = {}
+        self._coins: dict[bytes, dict[Outpoint, Output]] = {}
         self._history: dict[bytes, list[str]] = {}
 
     @property
@@ -84,18 +85,12 @@ class Chain:
         """The unconfirmed ones, newest first."""
         return [tx for tx in reversed(self.mempool.values()) if script in tx.scripts]
 
-    def unspent(self, script: bytes, *, spendable: bool = True) -> list[tuple[Outpoint, Output]]:
+    def unspent(self, script: bytes, *, spendable: bool = True) -> Iterator[tuple[Outpoint, Output]]:
         """What lies there; without `spendable` also what no one can spend yet."""
-        names = [*self._history.get(script, []), *(tx.txid for tx in self.waiting(script))]
-        found = []
-        for txid in names:
-            told = self.tx(txid)
-            if told is None or (spendable and self._locked(*told)):
-                continue
-            for place, out in enumerate(told[0].outputs):
-                if out.script == script and (txid, place) not in self._spent:
-                    found.append(((txid, place), out))
-        return found
+        for outpoint, out in self._coins.get(script, {}).items():
+            told = self.tx(outpoint[0])
+            if told is not None and not (spendable and self._locked(*told)):
+                yield outpoint, out
 
     def broadcast(self, tx: Tx) -> Tx:
         """Into the mempool; whatever it conflicts with there, and what hangs on that, leaves (BIP125).
@@ -123,8 +118,7 @@ class Chain:
     def evict(self, txid: str) -> None:
         """Out of the mempool, with all that spends it."""
         tx = self.mempool.pop(txid)
-        for outpoint in self._inputs(tx):
-            self._spent.pop(outpoint, None)
+        self._unspend(tx)
         for place in range(len(tx.outputs)):
             child = self._spent.get((txid, place))
             if child is not None and child in self.mempool:
@@ -157,8 +151,7 @@ class Chain:
         waiting = list(self.mempool.values())
         self.mempool.clear()
         for tx in waiting:
-            for outpoint in self._inputs(tx):
-                self._spent.pop(outpoint, None)
+            self._unspend(tx)
         for tx in [*back, *waiting]:
             if not tx.is_coinbase and tx.txid not in vanishing and self._could_wait(tx):
                 self.mempool[tx.txid] = tx
@@ -213,15 +206,28 @@ class Chain:
         block = self.best.pop()
         for tx in reversed(block.txs):
             del self._confirmed[tx.txid]
-            for outpoint in self._inputs(tx):
-                self._spent.pop(outpoint, None)
+            self._unspend(tx)
             for script in tx.scripts:
                 self._history[script].remove(tx.txid)
         return block
 
     def _spend(self, tx: Tx) -> None:
-        for outpoint in self._inputs(tx):
-            self._spent[outpoint] = tx.txid
+        for each in () if tx.is_coinbase else tx.inputs:
+            self._spent[each.outpoint] = tx.txid
+            if each.prevout is not None:
+                self._coins.get(each.prevout.script, {}).pop(each.outpoint, None)
+        for place, out in enumerate(tx.outputs):
+            if (tx.txid, place) not in self._spent:
+                self._coins.setdefault(out.script, {})[tx.txid, place] = out
+
+    def _unspend(self, tx: Tx) -> None:
+        """As if `tx`, which is in no block and no mempool any more, had never been."""
+        for each in () if tx.is_coinbase else tx.inputs:
+            self._spent.pop(each.outpoint, None)
+            if each.prevout is not None and self.tx(each.outpoint[0]) is not None:
+                self._coins.setdefault(each.prevout.script, {})[each.outpoint] = each.prevout
+        for place, out in enumerate(tx.outputs):
+            self._coins.get(out.script, {}).pop((tx.txid, place), None)
 
     def _inputs(self, tx: Tx) -> list[Outpoint]:
         return [] if tx.is_coinbase else [each.outpoint for each in tx.inputs]

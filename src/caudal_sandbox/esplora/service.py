@@ -61,20 +61,27 @@ class Bitcoin(WithoutWebhooks):
         return {"wallets": {name: wallet.key for name, wallet in self.esplora.wallets.items()}}
 
     def shown(self) -> Iterator[Shown]:
-        """Every wallet, as if it were watched."""
-        for wallet in self.esplora.wallets.values():
+        """Every wallet that is watched: whose scripts were asked of."""
+        for wallet in self._watched():
             reference = reference_of(wallet.descriptor)
             yield Shown(wallet.name, reference, account_of(wallet), GENESIS, dated=False)
 
     def moved(self) -> Iterator[MovementTruth]:
-        """What each wallet gained and lost, transaction by transaction."""
+        """What each of them gained and lost, transaction by transaction."""
+        watched = self._watched()
+        if not watched:
+            return
         self.esplora.catch_up()
         chain = self.esplora.life.chain
-        for wallet in self.esplora.wallets.values():
+        for wallet in watched:
             for txid, (sats, _) in wallet.truth(chain).items():
                 found = chain.tx(txid)
                 if found is not None:
                     yield _truth(wallet, *found, sats, self._ground.world.now)
+
+    def _watched(self) -> list[Wallet]:
+        begun: Esplora | None = self.__dict__.get("esplora")
+        return [begun.wallets[name] for name in sorted(begun.asked_of)] if begun else []
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.esplora.app(scope, receive, send)

@@ -81,6 +81,10 @@ class Wallet:
         self._own: dict[bytes, _Own] = {}
         self._next = {RECEIVE: 0, CHANGE: 0}
 
+    def owns(self, of: bytes) -> bool:
+        """Whether it has handed out that script."""
+        return of in self._own
+
     @property
     def scripts(self) -> frozenset[bytes]:
         """Every script it has handed out."""
@@ -138,11 +142,13 @@ class Wallet:
             wanted.append(Output(self.receive(), to_itself))
         due = sum(each.sats for each in wanted) + fee
         taken: list[tuple[Outpoint, Output]] = []
-        for each in sorted(self.scripts):
-            for found in chain.unspent(each):
-                if sum(out.sats for _, out in taken) < due:
-                    taken.append(found)
-        left = sum(out.sats for _, out in taken) - due
+        has = 0
+        for found in (each for of in sorted(self._own) for each in chain.unspent(of)):
+            if has >= due:
+                break
+            taken.append(found)
+            has += found[1].sats
+        left = has - due
         if left < 0 or not taken:
             return None
         if left >= DUST:
