@@ -39,7 +39,7 @@ def wallet(sandbox: Sandbox) -> Wallet:
 
 
 def opened(sandbox: Sandbox, clock: HandClock) -> AbstractAsyncContextManager[LiveProvider]:
-    return BitcoinProvider(BitcoinConfig((sandbox.url_of("bitcoin"),)), BOUNDS, clock=clock)
+    return BitcoinProvider(BitcoinConfig((sandbox.url_of("bitcoin"),), gap=8), BOUNDS, clock=clock)
 
 
 def person(sandbox: Sandbox, step: LinkStep) -> LinkAnswer:
