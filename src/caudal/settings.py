@@ -194,6 +194,29 @@ class RatesSettings(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
+class TrueLayerSettings(msgspec.Struct, frozen=True):
+    """The operator's account at TrueLayer. `url`: elsewhere than its own hosts, for the sandbox on this machine."""
+
+    client_id: str = ""
+    client_secret: str = ""
+    environment: str = "live"
+    """``live`` or ``sandbox``: the client id is of one of them."""
+    url: str = ""
+    webhook_url: str = ""
+    """Where TrueLayer calls; its Data API v1 has no webhooks for news, so that nothing is lost without."""
+    providers: str = ""
+    """Space-separated ids and groups of the banks that are offered; all of the UK's where it is empty."""
+    extend: bool = False
+    """Whether TrueLayer has enabled extending consents for this client."""
+
+    def __repr__(self) -> str:
+        state = "set" if self.client_secret else "not set"
+        return f"TrueLayerSettings(environment={self.environment!r}, url={self.url!r}, client_secret={state})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
 class BitcoinSettings(msgspec.Struct, frozen=True):
     """Where the chain is read."""
 
@@ -245,6 +268,7 @@ class Settings(msgspec.Struct, frozen=True):
     plaid: PlaidSettings = PlaidSettings()
     rates: RatesSettings = RatesSettings()
     bitcoin: BitcoinSettings = BitcoinSettings()
+    truelayer: TrueLayerSettings = TrueLayerSettings()
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
@@ -272,11 +296,17 @@ _PREFIXES: Final = {
     "inbox": "INBOX_",
     "plaid": "PLAID_",
     "rates": "RATES_",
+    "truelayer": "TRUELAYER_",
     "bitcoin": "BITCOIN_",
 }
 """Group → what its variables begin with, after ``CAUDAL_``."""
 
-_SECRETS: Final = {"CAUDAL_PLAID_SECRET", "CAUDAL_RATES_BANXICO_TOKEN", "CAUDAL_RATES_COINGECKO_KEY"}
+_SECRETS: Final = {
+    "CAUDAL_PLAID_SECRET",
+    "CAUDAL_TRUELAYER_CLIENT_SECRET",
+    "CAUDAL_RATES_BANXICO_TOKEN",
+    "CAUDAL_RATES_COINGECKO_KEY",
+}
 """May be given as a file's name, in ``…_FILE``."""
 
 

@@ -24,6 +24,7 @@ from caudal_sandbox.rates.app import PREFIX as RATES
 from caudal_sandbox.rates.app import Options as RatesOptions
 from caudal_sandbox.rates.app import Rates
 from caudal_sandbox.transport import expose
+from caudal_sandbox.truelayer.service import TrueLayer
 from caudal_sandbox.world import World
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
 
-MAKERS: Final[tuple[Maker, ...]] = (Bitcoin,)
+MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin)
 """Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 

@@ -5,7 +5,7 @@ import base64
 import logging
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -457,3 +457,34 @@ def test_the_app_itself_may_neither_change_nor_delete_an_entry(settings: Setting
         connection.execute("set role caudal_app")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
+
+
+def test_of_two_who_renew_a_secret_at_once_the_second_finds_what_the_first_kept(
+    settings: Settings, kept: Kept
+) -> None:
+    spent: list[bytes] = []
+
+    async def act(opened: Installation) -> None:
+        async def rotate(found: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            spent.append(found["token"])
+            await asyncio.sleep(0.05)  # the provider takes its time
+            return {} if found["token"] == b"rotated" else {"token": b"rotated"}
+
+        renewed = [credentials.renew(opened, kept.space_id, kept.connection_id, rotate) for _ in range(3)]
+        assert await asyncio.gather(*renewed) == [{"token": b"rotated"}] * 3
+        assert await credentials.reveal(opened, kept.space_id, kept.connection_id, "token") == b"rotated"
+
+    inside(settings, act)
+    assert spent == [kept.canary, b"rotated", b"rotated"]
+
+
+def test_a_renewal_that_fails_changes_nothing(settings: Settings, kept: Kept) -> None:
+    async def act(opened: Installation) -> None:
+        async def fail(_: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            raise NotFound("the provider gave none")
+
+        with pytest.raises(NotFound):
+            await credentials.renew(opened, kept.space_id, kept.connection_id, fail)
+        assert await credentials.reveal(opened, kept.space_id, kept.connection_id, "token") == kept.canary
+
+    inside(settings, act)

@@ -18,7 +18,7 @@ def at(settings: Settings, path: str) -> object:
     return settings
 
 
-BOUNDS = [path for path in VARIABLES if isinstance(at(Settings(), path), int)]
+BOUNDS = [path for path in VARIABLES if type(at(Settings(), path)) is int]
 
 
 def variable(path: str) -> str:

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -39,6 +39,11 @@ class Pace(msgspec.Struct, frozen=True):
 
     every: timedelta = timedelta(hours=1)
     unattended_per_day: int | None = None
+
+
+FOUR_A_DAY: Final = Pace(timedelta(hours=8), unattended_per_day=4)
+"""What European banks bear with nobody present, for each account and endpoint (PSD2; TrueLayer docs, X-PSU-IP): three
+rounds, one in reserve."""
 
 
 class Declaration(msgspec.Struct, frozen=True):

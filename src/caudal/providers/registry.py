@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import Final, Protocol, cast
 
 from caudal.model.errors import NotFound
-from caudal.providers.base import Declaration, LiveProvider, Pace
+from caudal.providers.base import FOUR_A_DAY, Declaration, LiveProvider, Pace
 from caudal.providers.http import Budget, BudgetsOf, Observer
 from caudal.settings import Settings
 
 _PACES: Final[dict[str, Pace]] = {
     "plaid": Pace(),
+    "truelayer": FOUR_A_DAY,
     "bitcoin": Pace(),
 }
 """Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and

@@ -19,11 +19,11 @@ from caudal.model.changes import (
 )
 from caudal.model.currencies import UNKNOWN
 from caudal.providers.base import Access
+from caudal.providers.days import earliest_day
 from caudal.providers.http import Clock
 from caudal.providers.plaid.accounts import Moment, account_seen, currency_of, invests, read_account
 from caudal.providers.plaid.answers import Compact, Decoder
 from caudal.providers.plaid.client import PlaidClient
-from caudal.providers.plaid.days import earliest_day
 from caudal.providers.plaid.errors import Refusal, error_for
 from caudal.providers.plaid.normalise import Reading
 from caudal.providers.plaid.payloads import Account, AccountsAnswer, Item, ItemAnswer, ItemStatus

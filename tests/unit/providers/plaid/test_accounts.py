@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.plaid_script import account
 
 from caudal.model.changes import AccountKind, AccountSeen, BalanceKind, BalanceSeen, Unreadable
+from caudal.providers.days import earliest_day
 from caudal.providers.plaid.accounts import (
     Moment,
     account_seen,
@@ -18,7 +19,6 @@ from caudal.providers.plaid.accounts import (
     kind_of,
     read_account,
 )
-from caudal.providers.plaid.days import earliest_day
 from caudal.providers.plaid.payloads import Account
 
 MOMENT = Moment(date(2026, 3, 9), datetime(2026, 3, 10, 6, tzinfo=UTC))

@@ -37,6 +37,11 @@ def earliest_day(at: datetime, countries: Iterable[str]) -> date:
     return min((at.astimezone(zone).date() for zone in _zones(countries)), default=at.astimezone(UTC).date())
 
 
+def day_at(at: datetime, country: str) -> date:
+    """The calendar day of the aware instant `at` in the westernmost zone of that country; UTC's where it isn't known."""
+    return at.astimezone(ZoneInfo(_WESTERNMOST[country]) if country in _WESTERNMOST else UTC).date()
+
+
 def _zones(countries: Iterable[str]) -> list[tzinfo]:
     zones: list[tzinfo] = [
         ZoneInfo(_WESTERNMOST[country]) if country in _WESTERNMOST else _WEST_OF_ALL for country in countries

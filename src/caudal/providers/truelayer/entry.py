@@ -1,0 +1,30 @@
+"""How TrueLayer is opened from the installation's settings."""
+
+from caudal.model.errors import ConfigError
+from caudal.providers.http import BudgetsOf, Observer
+from caudal.providers.truelayer.client import BUDGETS
+from caudal.providers.truelayer.config import TrueLayerConfig
+from caudal.providers.truelayer.provider import DECLARATION, TrueLayerProvider
+from caudal.settings import Settings
+
+__all__ = ["BUDGETS", "DECLARATION", "opened"]
+
+
+def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> TrueLayerProvider:
+    """Raises ConfigError where its keys are missing."""
+    told = settings.truelayer
+    if not told.client_id or not told.client_secret:
+        raise ConfigError(
+            "TrueLayer isn't set up: set CAUDAL_TRUELAYER_CLIENT_ID and CAUDAL_TRUELAYER_CLIENT_SECRET (or …_FILE)"
+        )
+    config = TrueLayerConfig(
+        client_id=told.client_id,
+        client_secret=told.client_secret,
+        environment=told.environment,
+        base_url=told.url or None,
+        providers=told.providers,
+        extend=told.extend,
+        webhook_url=told.webhook_url,
+    )
+    kept = None if budgets is None else budgets("truelayer", BUDGETS)
+    return TrueLayerProvider(config, settings.http, budgets=kept, observer=observe)
