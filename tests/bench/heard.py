@@ -18,7 +18,8 @@ from tests.bench.imports import Place
 from tests.support.command import Command
 from tests.support.storm import Processes, processes
 
-from caudal.settings import PlaidSettings, Settings
+from caudal.provider_settings import PlaidSettings
+from caudal.settings import Settings
 from caudal.store.spaces import LinkedConnection
 
 IDLE: Final = 1_000

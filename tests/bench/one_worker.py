@@ -22,8 +22,9 @@ from caudal.hub import work
 from caudal.hub.installation import opened
 from caudal.hub.providers import held
 from caudal.observe.metrics import Metrics
+from caudal.provider_settings import PlaidSettings
 from caudal.providers.http import Budget, Budgets, BudgetsOf
-from caudal.settings import PlaidSettings, Settings, WorkerBounds
+from caudal.settings import Settings, WorkerBounds
 from caudal.sync import budgets
 
 QUEUE: Final = "queue"

@@ -20,7 +20,8 @@ from caudal.hub import installation, rates, spaces, transfers
 from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, Unavailable
 from caudal.model.money import RATIO
-from caudal.settings import RatesSettings, Settings, variables
+from caudal.provider_settings import RatesSettings
+from caudal.settings import Settings, variables
 from caudal_sandbox.rates.app import Options
 from caudal_sandbox.server import Sandbox
 from caudal_sandbox.world import World

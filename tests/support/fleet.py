@@ -20,8 +20,9 @@ from tests.support.plaid_script import HandClock
 from tests.support.processes import Postgres, Process, environ_of, wait_for
 
 from caudal.hub import doctor, installation, spaces
+from caudal.provider_settings import PlaidSettings
 from caudal.providers.plaid import PlaidConfig, PlaidProvider
-from caudal.settings import PlaidSettings, Settings
+from caudal.settings import Settings
 from caudal.store.spaces import LinkedConnection
 from caudal.vault import keyring
 from caudal_sandbox.faults import Fault, Kind, Param

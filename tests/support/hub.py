@@ -20,10 +20,11 @@ from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected
 from caudal.hub.syncs import SyncReport
 from caudal.model.errors import Malformed, NeedsUser, NotReady, RateLimited, Refused, Unavailable
+from caudal.provider_settings import PlaidSettings
 from caudal.providers.base import Access, Poll, Visit
 from caudal.providers.http import HttpBounds
 from caudal.providers.plaid import PlaidConfig, PlaidProvider
-from caudal.settings import PlaidSettings, RunBounds, Settings
+from caudal.settings import RunBounds, Settings
 from caudal.store.database import Observer
 from caudal.store.spaces import LinkedConnection, Space
 from caudal_sandbox.economy.accounts import Account, AccountKind

@@ -7,8 +7,9 @@ import msgspec
 from click.testing import CliRunner
 
 from caudal.cli.main import main
+from caudal.provider_settings import PlaidSettings
 from caudal.providers import registry
-from caudal.settings import PlaidSettings, Settings
+from caudal.settings import Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -23,7 +23,7 @@ from caudal.model.errors import CaudalError
 from caudal.providers import registry
 from caudal.providers.base import LiveProvider
 from caudal.providers.file.provider import FileDrop
-from caudal.settings import PlaidSettings, Settings
+from caudal.settings import Settings
 from caudal.store.ledger import Filter
 from caudal.store.spaces import Space
 
@@ -62,9 +62,8 @@ def demo(*, keep: bool) -> None:
 
 
 def _settings(home: Path, url: str) -> Settings:
-    """An installation whose Plaid is the sandbox at `url`; it needn't wait long for a history that is made at once."""
-    plaid = PlaidSettings(client_id="demo", secret="demo", environment="sandbox", url=url)  # noqa: S106  no one's
-    return Settings(home=str(home), preparing_poll_ms=100, plaid=plaid)
+    """An installation whose providers are the sandbox's at `url`; a history that is made at once needs no long wait."""
+    return Settings(home=str(home), preparing_poll_ms=100, sandbox=url)
 
 
 def _drop(path: Path) -> FileDrop:

@@ -19,7 +19,7 @@ from caudal.store.spaces import Space
 
 url_option = click.option(
     "--url",
-    envvar="CAUDAL_SANDBOX_URL",
+    envvar=["CAUDAL_SANDBOX_URL", "CAUDAL_SANDBOX"],
     default=DEFAULT_URL,
     show_default=True,
     help="Where the sandbox runs.",

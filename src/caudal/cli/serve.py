@@ -20,7 +20,7 @@ from caudal.hub.installation import apart
 from caudal.hub.processes import Process, process
 from caudal.model.errors import ConfigError
 from caudal.observe import logs
-from caudal.settings import PlaidSettings, Settings, load
+from caudal.settings import Settings, load
 from caudal.sync.workers import QUEUES
 
 
@@ -67,25 +67,7 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
     if not parts.port:
         raise ConfigError("--sandbox needs a --port: the simulated banks send their webhooks there")
     show.console.print(f"simulated banks at {sandbox}")
-    plaid = PlaidSettings(
-        client_id="sandbox",
-        secret="sandbox",  # noqa: S106  no one's
-        environment="sandbox",
-        url=sandbox,
-        webhook_url=f"http://{parts.host}:{parts.port}/webhooks/plaid",
-    )
-    rates = msgspec.structs.replace(
-        settings.rates,
-        ecb_url=f"{sandbox}/rates/ecb",
-        banxico_url=f"{sandbox}/rates/banxico/SieAPIRest/service/v1",
-        banxico_token="sandbox",  # noqa: S106  no one's
-        bcb_ptax_url=f"{sandbox}/rates/bcb-ptax/olinda/servico/PTAX/versao/v1/odata",
-        bcb_sgs_url=f"{sandbox}/rates/bcb-sgs",
-        coingecko_url=f"{sandbox}/rates/coingecko-demo/api/v3",
-        coingecko_key="sandbox",
-        coingecko_plan="demo",
-    )
-    return msgspec.structs.replace(settings, plaid=plaid, rates=rates)
+    return msgspec.structs.replace(settings, sandbox=sandbox, public_url=f"http://{parts.host}:{parts.port}")
 
 
 @click.command()

@@ -103,7 +103,10 @@ async def fetch(
     first = min(since or today, first) - timedelta(days=AGE_DAYS_MAX)
     async with installation.store.engine() as tx:
         asked = await store.asked(tx)
-    async with sources.opened(settings.rates, settings.http, observe, budgets) as there:
+    told = settings.rates
+    if settings.sandbox:
+        told = sources.sandboxed(told, settings.sandbox)
+    async with sources.opened(told, settings.http, observe, budgets) as there:
         fetched = [
             await _ask(installation, source, subjects, _since(source, subjects, asked, first, today), today)
             for source in there.open

@@ -38,6 +38,10 @@ class Entry(Protocol):
         """The adapter as the settings have it. Raises ConfigError where it isn't set up."""
         ...
 
+    def sandboxed(self, settings: Settings, url: str) -> Settings:
+        """The settings by which the adapter asks the sandbox at that address."""
+        ...
+
 
 @asynccontextmanager
 async def opened(
@@ -49,7 +53,10 @@ async def opened(
     """
     if name not in _PACES:
         raise NotFound(f"no provider {name!r} to link with (there are: {', '.join(_PACES)})")
-    async with _entry(name).opened(settings, observe, budgets) as live:
+    entry = _entry(name)
+    if settings.sandbox:
+        settings = entry.sandboxed(settings, settings.sandbox)
+    async with entry.opened(settings, observe, budgets) as live:
         yield live
 
 

@@ -1,11 +1,13 @@
 """How Bitcoin is opened from the installation's settings."""
 
+from msgspec.structs import replace
+
 from caudal.providers.bitcoin.config import PUBLIC_BUDGETS, BitcoinConfig
 from caudal.providers.bitcoin.provider import DECLARATION, BitcoinProvider
 from caudal.providers.http import BudgetsOf, Observer
 from caudal.settings import Settings
 
-__all__ = ["BUDGETS", "DECLARATION", "opened"]
+__all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 BUDGETS = PUBLIC_BUDGETS
 
@@ -17,3 +19,8 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
     config = BitcoinConfig(servers, told.network, told.gap, told.scripts_max)
     kept = None if budgets is None else budgets("bitcoin", config.budgets)
     return BitcoinProvider(config, settings.http, budgets=kept, observer=observe)
+
+
+def sandboxed(settings: Settings, url: str) -> Settings:
+    """By the Esplora of the sandbox at `url`."""
+    return replace(settings, bitcoin=replace(settings.bitcoin, url=f"{url}/esplora", network="main"))

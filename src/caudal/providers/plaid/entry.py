@@ -1,5 +1,7 @@
 """How Plaid is opened from the installation's settings."""
 
+from msgspec.structs import replace
+
 from caudal.model.errors import ConfigError
 from caudal.providers.http import BudgetsOf, Observer
 from caudal.providers.plaid.client import BUDGETS
@@ -7,7 +9,7 @@ from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.provider import DECLARATION, PlaidProvider
 from caudal.settings import Settings
 
-__all__ = ["BUDGETS", "DECLARATION", "opened"]
+__all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
 def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> PlaidProvider:
@@ -27,3 +29,9 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
     )
     kept = None if budgets is None else budgets("plaid", BUDGETS)
     return PlaidProvider(config, settings.http, budgets=kept, observer=observe)
+
+
+def sandboxed(settings: Settings, url: str) -> Settings:
+    """As the sandbox at `url` takes it: any keys."""
+    told = replace(settings.plaid, client_id="sandbox", secret="sandbox", environment="sandbox", url=url)  # noqa: S106  no one's
+    return replace(settings, plaid=told)

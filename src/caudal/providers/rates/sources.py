@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
+from caudal.provider_settings import RatesSettings
 from caudal.providers.http import BudgetsOf, HttpBounds, Observer
 from caudal.providers.rates import banxico, bcb, coingecko, ecb
 from caudal.providers.rates.banxico import Banxico
@@ -12,7 +13,21 @@ from caudal.providers.rates.base import Source
 from caudal.providers.rates.bcb import Bcb
 from caudal.providers.rates.coingecko import CoinGecko
 from caudal.providers.rates.ecb import Ecb
-from caudal.settings import RatesSettings
+
+
+def sandboxed(told: RatesSettings, url: str) -> RatesSettings:
+    """By the sources of the sandbox at `url`, which take any token."""
+    return msgspec.structs.replace(
+        told,
+        ecb_url=f"{url}/rates/ecb",
+        banxico_url=f"{url}/rates/banxico/SieAPIRest/service/v1",
+        banxico_token="sandbox",  # noqa: S106  no one's
+        bcb_ptax_url=f"{url}/rates/bcb-ptax/olinda/servico/PTAX/versao/v1/odata",
+        bcb_sgs_url=f"{url}/rates/bcb-sgs",
+        coingecko_url=f"{url}/rates/coingecko-demo/api/v3",
+        coingecko_key="sandbox",
+        coingecko_plan="demo",
+    )
 
 
 class Sources(msgspec.Struct, frozen=True):

@@ -1,5 +1,7 @@
 """How TrueLayer is opened from the installation's settings."""
 
+from msgspec.structs import replace
+
 from caudal.model.errors import ConfigError
 from caudal.providers.http import BudgetsOf, Observer
 from caudal.providers.truelayer.client import BUDGETS
@@ -7,7 +9,7 @@ from caudal.providers.truelayer.config import TrueLayerConfig
 from caudal.providers.truelayer.provider import DECLARATION, TrueLayerProvider
 from caudal.settings import Settings
 
-__all__ = ["BUDGETS", "DECLARATION", "opened"]
+__all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
 def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> TrueLayerProvider:
@@ -28,3 +30,16 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
     )
     kept = None if budgets is None else budgets("truelayer", BUDGETS)
     return TrueLayerProvider(config, settings.http, budgets=kept, observer=observe)
+
+
+def sandboxed(settings: Settings, url: str) -> Settings:
+    """As the sandbox at `url` takes it: any keys, all of its banks."""
+    told = replace(
+        settings.truelayer,
+        client_id="sandbox-caudal",
+        client_secret="sandbox",  # noqa: S106  no one's
+        environment="sandbox",
+        url=f"{url}/truelayer",
+        providers="uk-ob-all uk-cs-mock",
+    )
+    return replace(settings, truelayer=told)

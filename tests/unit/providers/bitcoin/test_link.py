@@ -9,6 +9,7 @@ import pytest
 from tests.support.plaid_script import HandClock
 
 from caudal.model.errors import ConfigError, NotGenuine, Refused
+from caudal.provider_settings import BitcoinSettings
 from caudal.providers.base import (
     Abandoned,
     Access,
@@ -26,7 +27,7 @@ from caudal.providers.base import (
 )
 from caudal.providers.bitcoin import BitcoinConfig, BitcoinProvider
 from caudal.providers.registry import budgets, opened
-from caudal.settings import BitcoinSettings, Settings
+from caudal.settings import Settings
 from caudal_sandbox.esplora.app import Esplora
 from caudal_sandbox.esplora.wallets import Kind
 
