@@ -124,6 +124,7 @@ class Control:
         routes: list[tuple[str, str, Handler]] = [
             ("GET", "/status", self._status),
             ("POST", "/advance", self._advance),
+            ("GET", "/now", self._now),
             ("GET", "/truth", self._truth),
             ("GET", "/faults", self._faults_list),
             ("POST", "/faults", self._faults_add),
@@ -190,6 +191,9 @@ class Control:
             raise ValueError("either `to`, or days, hours and minutes: not both")
         rounds = await self.advance(by, to=asked.to and aware(asked.to))
         return answer({"now": self._world.now, "rounds": rounds})
+
+    async def _now(self, _request: Request) -> Response:
+        return answer({"now": self._world.now})
 
     async def _truth(self, request: Request) -> Response:
         said = request.query_params.get("as_of")

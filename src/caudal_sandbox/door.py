@@ -86,3 +86,31 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class Person(Asking, frozen=True, kw_only=True):
+    """Somebody at a page of a provider or a bank: who they are there, and where (the provider's id; None: where they
+    bank)."""
+
+    hosted_link_url: str
+    institution_id: str | None = None
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Person({self.username} at {self.institution_id})"
+
+
+class Filling(Asking, frozen=True, kw_only=True):
+    """Somebody who is asked for `fields`."""
+
+    fields: list[str]
+    username: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What the person read last, what was wrong, and the address they were sent to."""
+
+    step: str
+    problem: dict[str, str] | None = None
+    goes_to: str | None = None

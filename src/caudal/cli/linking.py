@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -100,7 +100,7 @@ async def linked(opened: Installation, space: Space, live: LiveProvider, wish: L
                 case Visit():
                     step = await _visited(walk, step, port)
                 case Ask():
-                    step = await walk.next(_asked(step))
+                    step = await walk.next(await _asked(walk, step))
                 case Candidate(already=LinkedConnection() as already) if not wish.again:
                     _offer_to_mend(already, wish)
                     walk.relink = already
@@ -125,9 +125,13 @@ async def _way_back(walk: Walk) -> AsyncIterator[tuple[Returning | None, str]]:
             yield port, port.url
 
 
-def _asked(ask: Ask) -> Fields:
+async def _asked(walk: Walk, ask: Ask) -> Fields:
     """What the person says to each field. Without a terminal each is a line of standard input. Raises Refused where
     there are too few."""
+    if walk.wish.sandbox is not None:
+        return Fields(
+            ask.state, await asyncio.to_thread(_filled, walk.live.name, list(ask.fields), walk.wish.sandbox)
+        )
     if ask.why:
         show.errors.print(show.text(ask.why), highlight=False)
     return Fields(
@@ -159,8 +163,11 @@ async def _visited(walk: Walk, visit: Visit, port: Returning | None) -> links.Pr
     """Wait until the person is done at the bank's page, or time is up."""
     began = datetime.now(UTC)
     show.errors.print(f"log in at: {visit.url}", soft_wrap=True, highlight=False)
+    sent_to = None
     if walk.wish.sandbox is not None:
-        await asyncio.to_thread(_played, walk.live.name, visit.url, walk.wish)
+        sent_to = await asyncio.to_thread(_played, walk.live.name, visit.url, walk.wish)
+    if visit.returns and sent_to is not None:
+        return await walk.next(links.returned(visit, sent_to))
     if visit.returns:
         return await walk.next(await _returned(visit, port))
     state = visit.state
@@ -193,10 +200,21 @@ async def _returned(visit: Visit, port: Returning | None) -> Fields:
         raise Unavailable("not linked: nobody came back from the bank's page in time") from None
 
 
-def _played(provider: str, url: str, wish: LinkWish) -> None:
-    """The sandbox goes through the page's own steps as `wish.sandbox` would."""
+def _filled(provider: str, fields: list[str], sandbox: tuple[str, str, str]) -> Mapping[str, str]:
+    """What somebody of the sandbox says to each field."""
+    address, username, _ = sandbox
+    with SandboxControl(address) as control:
+        values: Mapping[str, str] = control.post(
+            f"{provider}/link/fields", {"fields": fields, "username": username}
+        )["values"]
+    return values
+
+
+def _played(provider: str, url: str, wish: LinkWish) -> str | None:
+    """The sandbox goes through the page's own steps as `wish.sandbox` would. The address they were sent back to, if they
+    were."""
     if wish.sandbox is None:
-        return
+        return None
     address, username, password = wish.sandbox
     with SandboxControl(address) as control:
         seen = control.post(
@@ -214,3 +232,5 @@ def _played(provider: str, url: str, wish: LinkWish) -> None:
             f"not linked: at “{seen['step']}” the bank's page says {told.get('error_code', '')}: "
             f"{told.get('display_message') or told.get('error_message', '')}"
         )
+    goes_to: str | None = seen.get("goes_to")
+    return goes_to

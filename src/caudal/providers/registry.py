@@ -7,7 +7,8 @@ from typing import Final, Protocol, cast
 
 from caudal.model.errors import NotFound
 from caudal.providers.base import FOUR_A_DAY, Declaration, LiveProvider, Pace
-from caudal.providers.http import Budget, BudgetsOf, Observer
+from caudal.providers.http import Budget, BudgetsOf, Clock, Observer, SystemClock
+from caudal.providers.sandboxed import SandboxClock
 from caudal.settings import Settings
 
 _PACES: Final[dict[str, Pace]] = {
@@ -33,7 +34,7 @@ class Entry(Protocol):
         ...
 
     def opened(
-        self, settings: Settings, observe: Observer | None, budgets: BudgetsOf | None
+        self, settings: Settings, clock: Clock, observe: Observer | None, budgets: BudgetsOf | None
     ) -> AbstractAsyncContextManager[LiveProvider]:
         """The adapter as the settings have it. Raises ConfigError where it isn't set up."""
         ...
@@ -54,9 +55,10 @@ async def opened(
     if name not in _PACES:
         raise NotFound(f"no provider {name!r} to link with (there are: {', '.join(_PACES)})")
     entry = _entry(name)
+    clock: Clock = SystemClock()
     if settings.sandbox:
-        settings = entry.sandboxed(settings, settings.sandbox)
-    async with entry.opened(settings, observe, budgets) as live:
+        settings, clock = entry.sandboxed(settings, settings.sandbox), SandboxClock(settings.sandbox)
+    async with entry.opened(settings, clock, observe, budgets) as live:
         yield live
 
 

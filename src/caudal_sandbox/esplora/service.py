@@ -7,8 +7,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from caudal_sandbox.door import DoorRoute, Filling, answer, read
 from caudal_sandbox.economy.movements import AccountId, State
 from caudal_sandbox.emulators import Ground, Shown, WithoutWebhooks
 from caudal_sandbox.esplora.app import PLAYED, PROVIDER, Esplora, Options
@@ -32,6 +35,10 @@ class Bitcoin(WithoutWebhooks):
 
     def __init__(self, ground: Ground, options: Options | None = None) -> None:
         self.app: ASGIApp = self._answer
+        self.door = (
+            DoorRoute("GET", "/wallets", self._wallets),
+            DoorRoute("POST", "/link/fields", self._fields),
+        )
         self._ground = ground
         self._options = options or Options()
 
@@ -50,6 +57,21 @@ class Bitcoin(WithoutWebhooks):
             clock=self._ground.clock,
         )
 
+    async def _wallets(self, _request: Request) -> Response:
+        """What each wallet's person would show: keys that nobody else has."""
+        return answer({name: wallet.key for name, wallet in self.esplora.wallets.items()})
+
+    async def _fields(self, request: Request) -> Response:
+        """What a person shows of their wallet."""
+        asked = await read(request, Filling)
+        wallet = next(
+            (w for w in self.esplora.wallets.values() if w.name.startswith(f"{asked.username}:")), None
+        )
+        if wallet is None:
+            raise KeyError(f"nobody here who has a wallet is called {asked.username}")
+        known = {"wallet": wallet.key, "kind": str(wallet.kind)}
+        return answer({"values": {name: known[name] for name in asked.fields}})
+
     def check(self, fault: Fault) -> None:
         """Raises ValueError for what can't befall an Esplora."""
         if fault.kind not in PLAYED:
@@ -57,8 +79,8 @@ class Bitcoin(WithoutWebhooks):
         check_status(fault)
 
     def status(self) -> Mapping[str, object]:
-        """What each wallet's person would show: public keys that nobody else has."""
-        return {"wallets": {name: wallet.key for name, wallet in self.esplora.wallets.items()}}
+        """How many wallets are watched."""
+        return {"watched": len(self._watched())}
 
     def shown(self) -> Iterator[Shown]:
         """Every wallet that is watched: whose scripts were asked of."""

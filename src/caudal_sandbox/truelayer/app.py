@@ -52,7 +52,7 @@ class Api:
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
-        self._dialog = Dialog(emulator)
+        self.dialog = Dialog(emulator)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -67,6 +67,9 @@ class Api:
             await self._answered(request, connection, strikes), strikes
         )
         await response(scope, receive, send)
+
+    def _begun(self, request: Request) -> str:
+        return self.dialog.page(self.dialog.open(dict(request.query_params), request.url.query))
 
     async def _answered(
         self, request: Request, connection: Connection | None, strikes: tuple[Strike, ...]
@@ -94,11 +97,11 @@ class Api:
         emulator, origin = self._emulator, str(request.base_url).rstrip("/")
         match request.method, path:
             case "GET", "/":
-                return HTMLResponse(self._dialog.open(dict(request.query_params), request.url.query))
+                return HTMLResponse(self._begun(request))
             case "GET", "/dialog":
-                return HTMLResponse(self._dialog.page(request.query_params.get("session", "")))
+                return HTMLResponse(self.dialog.page(request.query_params.get("session", "")))
             case "POST", _ if path == LOGIN:
-                return RedirectResponse(self._dialog.submit(_texts(await _form(request))), 302)
+                return RedirectResponse(self.dialog.submit(_texts(await _form(request))), 302)
             case "POST", "/connect/token":
                 return _json(emulator.token(await _form(request)))
             case "POST", "/connections/extend":
@@ -106,7 +109,7 @@ class Api:
 
                 def link(connection: Connection) -> str:
                     state = str(asked.get("state", ""))
-                    return self._dialog.extension(connection, str(asked["redirect_uri"]), state, origin)
+                    return self.dialog.extension(connection, str(asked["redirect_uri"]), state, origin)
 
                 return _json(emulator.extend(_bearer(request), asked, link))
             case "DELETE", "/api/delete":

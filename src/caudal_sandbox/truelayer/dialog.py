@@ -38,7 +38,7 @@ class Dialog:
         self._opened: set[str] = set()
 
     def open(self, query: dict[str, str], link: str) -> str:
-        """The first page. Raises invalid_request for a link that can't do or was opened before."""
+        """A session that begins at that link. Raises invalid_request for a link that can't do or was opened before."""
         redirect_uri, allowed = query.get("redirect_uri", ""), self._emulator.redirect_uris
         right = query.get("response_type") == "code" and query.get("client_id") and redirect_uri
         if not right or (allowed and redirect_uri not in allowed) or link in self._opened:
@@ -57,7 +57,7 @@ class Dialog:
                 query.get("code_challenge", ""),
             ),
         )
-        return self._page(session)
+        return session
 
     def extension(self, connection: Connection, redirect_uri: str, state: str, origin: str) -> str:
         """The link at which a consent is extended."""

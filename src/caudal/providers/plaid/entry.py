@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from caudal.model.errors import ConfigError
-from caudal.providers.http import BudgetsOf, Observer
+from caudal.providers.http import BudgetsOf, Clock, Observer
 from caudal.providers.plaid.client import BUDGETS
 from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.provider import DECLARATION, PlaidProvider
@@ -12,7 +12,9 @@ from caudal.settings import Settings
 __all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
-def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> PlaidProvider:
+def opened(
+    settings: Settings, clock: Clock, observe: Observer | None, budgets: BudgetsOf | None
+) -> PlaidProvider:
     """Raises ConfigError where its keys are missing."""
     told = settings.plaid
     if not told.client_id or not told.secret:
@@ -28,7 +30,7 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
         country_codes=tuple(code.strip().upper() for code in told.country_codes.split(",") if code.strip()),
     )
     kept = None if budgets is None else budgets("plaid", BUDGETS)
-    return PlaidProvider(config, settings.http, budgets=kept, observer=observe)
+    return PlaidProvider(config, settings.http, clock=clock, budgets=kept, observer=observe)
 
 
 def sandboxed(settings: Settings, url: str) -> Settings:

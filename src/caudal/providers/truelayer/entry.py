@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from caudal.model.errors import ConfigError
-from caudal.providers.http import BudgetsOf, Observer
+from caudal.providers.http import BudgetsOf, Clock, Observer
 from caudal.providers.truelayer.client import BUDGETS
 from caudal.providers.truelayer.config import TrueLayerConfig
 from caudal.providers.truelayer.provider import DECLARATION, TrueLayerProvider
@@ -12,7 +12,9 @@ from caudal.settings import Settings
 __all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
-def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> TrueLayerProvider:
+def opened(
+    settings: Settings, clock: Clock, observe: Observer | None, budgets: BudgetsOf | None
+) -> TrueLayerProvider:
     """Raises ConfigError where its keys are missing."""
     told = settings.truelayer
     if not told.client_id or not told.client_secret:
@@ -29,7 +31,7 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
         webhook_url=told.webhook_url,
     )
     kept = None if budgets is None else budgets("truelayer", BUDGETS)
-    return TrueLayerProvider(config, settings.http, budgets=kept, observer=observe)
+    return TrueLayerProvider(config, settings.http, clock=clock, budgets=kept, observer=observe)
 
 
 def sandboxed(settings: Settings, url: str) -> Settings:

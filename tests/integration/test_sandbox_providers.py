@@ -1,0 +1,66 @@
+"""Every provider, linked from the command line at the sandbox: one space, one ledger, and it is the truth."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.support.command import Command
+
+from caudal.providers import registry
+from caudal.settings import Settings
+from caudal_sandbox.economy.countries import CountryCode
+from caudal_sandbox.plaid.emulator import Options
+from caudal_sandbox.plaid.limits import Regime
+from caudal_sandbox.server import Sandbox
+from caudal_sandbox.world import World
+
+
+class Life(NamedTuple):
+    """Somebody who lives in `country`, and how they link at a provider. `name`: theirs; empty: the provider's."""
+
+    country: CountryCode
+    more: tuple[str, ...] = ()
+    name: str = ""
+
+
+LIVES = {
+    "plaid": Life(CountryCode.US, ("--institution", "ins_900003"), "person-1"),
+    "truelayer": Life(CountryCode.GB),
+    "bitcoin": Life(CountryCode.US),
+}
+"""A provider without a line here has nobody who links it."""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    world = World(1, people=0, firms=0, begins=date(2026, 1, 1), now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    for provider, life in LIVES.items():
+        world.person(life.name or provider, life.country)
+    with Sandbox(world, plaid=Options(limits=Regime.OFF)) as there:
+        yield there
+
+
+def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
+    settings: Settings, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    assert LIVES.keys() == registry.paces().keys()
+    caudal = Command(settings, tmp_path)
+    environ = {"CAUDAL_SANDBOX": sandbox.url, "CAUDAL_PREPARING_POLL_MS": "1"}
+    for provider, life in LIVES.items():
+        linked = caudal("link", provider, *life.more, "--sandbox-user", life.name or provider, **environ)
+        assert linked.code == 0, linked
+    for _ in range(2):
+        sandbox.advance(days=15)
+        synced = caudal("sync", "--all", **environ)
+        assert synced.code == 0, synced
+    compared = caudal("sandbox", "compare", "--json", **environ)
+    assert compared.code == 0, compared
+    found = json.loads(compared.out)
+    assert (found["missing"], found["doubled"], found["unfounded"]) == (0, 0, 0), found
+    assert found["movements"] > 100
+    proofs = json.loads(caudal("proof", "--json", **environ).out)
+    assert proofs
+    assert {proof["verdict"] for proof in proofs} == {"proven"}, proofs
