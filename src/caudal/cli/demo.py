@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -17,19 +17,31 @@ from caudal.cli.linking import LinkWish
 from caudal.cli.sandbox import compared, show_comparison
 from caudal.cli.sandbox_control import SandboxControl
 from caudal.cli.sandbox_process import running
-from caudal.hub import connections, imports, installation, keys, ledger, spaces, syncs
+from caudal.hub import connections, imports, installation, keys, ledger, providers, spaces, syncs
 from caudal.hub.installation import Installation
+from caudal.hub.providers import Providers
 from caudal.model.errors import CaudalError
-from caudal.providers import registry
-from caudal.providers.base import LiveProvider
 from caudal.providers.file.provider import FileDrop
 from caudal.settings import Settings
 from caudal.store.ledger import Filter
 from caudal.store.spaces import Space
 
-_PERSON: Final = "person-1"
-_BANKS: Final = {"ins_900003": "Prairie Stone Bank", "ins_900004": "Larkfield Savings"}
-"""Where that person of the sandbox has accounts."""
+
+class _Link(NamedTuple):
+    """What somebody of the sandbox links, and through whom."""
+
+    name: str
+    provider: str
+    person: str
+    institution: str | None = None
+
+
+_LINKS: Final = (
+    _Link("Prairie Stone Bank", "plaid", "person-1", "ins_900003"),
+    _Link("Larkfield Savings", "plaid", "person-1", "ins_900004"),
+    _Link("Thornbury Vale Bank", "truelayer", "person-2"),
+    _Link("a Bitcoin wallet", "bitcoin", "person-1"),
+)
 
 _CURRENCIES: Final = {"aurora-sul": "BRL", "thornbury-vale": "GBP", "larkfield": "USD"}
 """What the sample exports don't say of themselves, as a person would with --currency."""
@@ -40,7 +52,7 @@ _LATEST: Final = 12
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the throw-away home in place afterwards.")
 def demo(*, keep: bool) -> None:
-    """Link two simulated banks and keep them in step for a month; import sample statement files; show the proof."""
+    """Link simulated banks and a wallet, keep them in step for a month; import sample statement files; show the proof."""
     home = Path(tempfile.mkdtemp(prefix="caudal-demo-"))
     try:
         where = keys.init(Settings(home=str(home)))
@@ -74,25 +86,27 @@ def _drop(path: Path) -> FileDrop:
 async def _run(settings: Settings, control: SandboxControl, url: str, drops: list[FileDrop]) -> None:
     async with installation.opened(settings) as opened:
         linked = await spaces.chosen(opened.store, "banks, live", make=True)
-        async with registry.opened(settings, "plaid") as live:
+        async with providers.held(settings) as live:
             await _banks(opened, linked, live, control, url)
         await _files(opened, await spaces.chosen(opened.store, "statement files", make=True), drops)
 
 
 async def _banks(
-    opened: Installation, space: Space, live: LiveProvider, control: SandboxControl, url: str
+    opened: Installation, space: Space, live: Providers, control: SandboxControl, url: str
 ) -> None:
-    show.console.rule("[bold]Two banks linked, with two years of history[/bold]")
-    for institution, name in _BANKS.items():
-        show.console.print(f"linking {name} …")
-        wish = LinkWish("plaid", institution, sandbox=(url, _PERSON, "any"), asks=False)
-        made = (await linking.linked(opened, space, live, wish)).connection
-        connections_cli.show_sync(await syncs.sync_until_ready(opened, space, made, live))
+    show.console.rule("[bold]Banks of two countries and a wallet linked, with two years of history[/bold]")
+    for link in _LINKS:
+        show.console.print(f"linking {link.name} through {link.provider} …")
+        wish = LinkWish(link.provider, link.institution, sandbox=(url, link.person, "any"), asks=False)
+        provider = await live.get(link.provider)
+        made = (await linking.linked(opened, space, provider, wish)).connection
+        connections_cli.show_sync(await syncs.sync_until_ready(opened, space, made, provider))
     show.console.rule("[bold]A month later[/bold]")
     moved = await asyncio.to_thread(control.post, "advance", {"days": 30})
     show.console.print(f"it is {moved['now']} in the simulated world; syncing …")
     for connection in await connections.linked(opened, space):
-        connections_cli.show_sync(await syncs.sync(opened, space, connection, live))
+        provider = await live.get(connection.provider)
+        connections_cli.show_sync(await syncs.sync(opened, space, connection, provider))
     show.console.rule("[bold]The ledger, held against what really happened[/bold]")
     ledger_cli.show_accounts(await ledger.accounts(opened, space))
     ledger_cli.show_transactions(await ledger.transactions(opened, space, Filter(limit=_LATEST)))

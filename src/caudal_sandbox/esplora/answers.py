@@ -54,7 +54,7 @@ def stats(chain: Chain, of: bytes) -> tuple[Json, Json]:
 def utxo(chain: Chain, of: bytes) -> list[Json]:
     """What lies unspent at a script."""
     told = []
-    for (txid, place), out in chain.unspent(of, spendable=False):
+    for (txid, place), out in chain.unspent([of], spendable=False):
         found = chain.tx(txid)
         block = found[1] if found else None
         told.append({"txid": txid, "vout": place, "status": status(block), "value": out.sats})

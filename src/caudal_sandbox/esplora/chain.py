@@ -85,12 +85,15 @@ class Chain:
         """The unconfirmed ones, newest first."""
         return [tx for tx in reversed(self.mempool.values()) if script in tx.scripts]
 
-    def unspent(self, script: bytes, *, spendable: bool = True) -> Iterator[tuple[Outpoint, Output]]:
-        """What lies there; without `spendable` also what no one can spend yet."""
-        for outpoint, out in self._coins.get(script, {}).items():
-            told = self.tx(outpoint[0])
-            if told is not None and not (spendable and self._locked(*told)):
-                yield outpoint, out
+    def unspent(
+        self, scripts: Iterable[bytes], *, spendable: bool = True
+    ) -> Iterator[tuple[Outpoint, Output]]:
+        """What lies there, script by script; without `spendable` also what no one can spend yet."""
+        for coins in map(self._coins.get, scripts):
+            for outpoint, out in coins.items() if coins else ():
+                told = self.tx(outpoint[0])
+                if told is not None and not (spendable and self._locked(*told)):
+                    yield outpoint, out
 
     def broadcast(self, tx: Tx) -> Tx:
         """Into the mempool; whatever it conflicts with there, and what hangs on that, leaves (BIP125).

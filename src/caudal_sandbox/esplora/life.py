@@ -66,8 +66,7 @@ class Life:
     def _act(self, wallet: Wallet) -> None:
         chance = self._chance
         deed = chance.below(100)
-        own = [tx for tx in self.chain.mempool.values() if all(each.prevout and each.prevout.script in
-               wallet.scripts for each in tx.inputs)]  # fmt: skip
+        own = [tx for tx in self.chain.mempool.values() if wallet.made(tx)]
         if deed < 40 and own:
             self._hurry(wallet, chance.pick(own))
         elif deed < 16 and self.chain.mempool:

@@ -76,6 +76,8 @@ class Bitcoin(WithoutWebhooks):
         """Raises ValueError for what can't befall an Esplora."""
         if fault.kind not in PLAYED:
             raise ValueError(f"{fault.kind}: an Esplora has no such thing")
+        if code := fault.params.get("code"):
+            raise ValueError(f"{fault.kind}: {code!r} is no error code: an Esplora has none, only words")
         check_status(fault)
 
     def status(self) -> Mapping[str, object]:

@@ -85,6 +85,10 @@ class Wallet:
         """Whether it has handed out that script."""
         return of in self._own
 
+    def made(self, tx: Tx) -> bool:
+        """Whether all that it spends is the wallet's."""
+        return all(each.prevout is not None and each.prevout.script in self._own for each in tx.inputs)
+
     @property
     def scripts(self) -> frozenset[bytes]:
         """Every script it has handed out."""
@@ -131,7 +135,7 @@ class Wallet:
 
     def balance(self, chain: Chain) -> int:
         """What is its own on the chain and in the mempool, in sats."""
-        return sum(out.sats for each in self.scripts for _, out in chain.unspent(each, spendable=False))
+        return sum(out.sats for _, out in chain.unspent(self._own, spendable=False))
 
     def pay(
         self, chain: Chain, outputs: Iterable[Output], fee: int, *, to_itself: int = 0, final: bool = False
@@ -143,7 +147,7 @@ class Wallet:
         due = sum(each.sats for each in wanted) + fee
         taken: list[tuple[Outpoint, Output]] = []
         has = 0
-        for found in (each for of in sorted(self._own) for each in chain.unspent(of)):
+        for found in chain.unspent(self._own):
             if has >= due:
                 break
             taken.append(found)
@@ -168,12 +172,13 @@ class Wallet:
     def truth(self, chain: Chain) -> dict[str, tuple[int, bool]]:
         """What it moved: txid → (net in sats, whether it is in a block)."""
         told: dict[str, tuple[int, bool]] = {}
-        for each in self.scripts:
+        scripts = self.scripts
+        for each in scripts:
             for txid in chain.history(each):
                 if txid not in told and (found := chain.tx(txid)) is not None:
-                    told[txid] = (found[0].net(self.scripts), True)
+                    told[txid] = (found[0].net(scripts), True)
             for tx in chain.waiting(each):
-                told[tx.txid] = (tx.net(self.scripts), False)
+                told[tx.txid] = (tx.net(scripts), False)
         return told
 
     def _fresh(self, chain: int, skip: int) -> bytes:
