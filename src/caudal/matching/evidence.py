@@ -36,7 +36,8 @@ class Manner(enum.StrEnum):
 class Source(msgspec.Struct, frozen=True):
     """One source account. `provider`, then `rank`: its place among the account's sources, which decides nothing but the
     order in which they are compared. Those of one `family` ('' = none) tell a movement in the same words: one login
-    linked anew. `withdraws`: it takes back what it holds no more, and says what took its place."""
+    linked anew. `withdraws`: it takes back what it holds no more, and says what took its place; `lists`:
+    it says no such thing, but what is still pending there was settled by nothing."""
 
     key: str
     rank: int
@@ -44,6 +45,7 @@ class Source(msgspec.Struct, frozen=True):
     family: str = ""
     provider: str = ""
     withdraws: bool = False
+    lists: bool = False
 
 
 class Strand(msgspec.Struct, frozen=True, gc=False):

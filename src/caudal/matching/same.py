@@ -263,6 +263,8 @@ def _within(source: Source, strands: Sequence[Strand], table: _Table) -> list[_P
     vanished = [party for party in parties if party.strands[0].gone]
     present = [party for party in parties if not party.strands[0].gone]
     present = table.pair(vanished, present, _judge_by(took_place), "took_its_place")
+    if source.lists:  # what is still pending there was settled by nothing
+        return table.heed(sorted((*vanished, *present), key=_place))
     open_ = [party for party in (*vanished, *present) if _is_open(party)]
     booked = [party for party in present if not party.strands[0].pending]
     alone = table.pair(open_, booked, _judge_by(settles), "settles")

@@ -55,7 +55,8 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
 
     `mask`: the few last digits a source shows in place of the number. `persistent_id`: what names the account to
     this provider whichever way it was linked, where it has such a name. `withdraws`: the source takes back what it holds
-    no more and says what took its place: nothing of its own is put together by likeness.
+    no more and says what took its place: nothing of its own is put together by likeness. `lists`: it says no such thing,
+    but its windows name what is pending beside what is booked: what is still pending was settled by nothing.
     """
 
     ref: SourceRef
@@ -68,6 +69,7 @@ class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):
     mask: str | None = None
     persistent_id: str | None = None
     withdraws: bool = False
+    lists: bool = False
 
 
 class BalanceSeen(msgspec.Struct, frozen=True, tag="balance_seen"):

@@ -33,6 +33,7 @@ class Told(Telling, frozen=True, kw_only=True, gc=False):
     institution_id: UUID | None
     source_since: datetime
     withdraws: bool
+    lists: bool
     withdrawn: bool
     days: list[date]
     texts: list[str] | None

@@ -50,6 +50,7 @@ class ShownHere(msgspec.Struct, frozen=True):
     mask: str | None
     persistent_id: str | None
     withdraws: bool = False
+    lists: bool = False
     selected: bool = True
     succeeds: bool = False
 
@@ -103,6 +104,7 @@ async def see_accounts(
                 mask=change.mask,
                 persistent_id=change.persistent_id,
                 withdraws=change.withdraws,
+                lists=change.lists,
                 selected=before is None or before.selected,
                 succeeds=before.succeeds if before else change.ref in same,
             )

@@ -253,4 +253,6 @@ def _strand(told: Told) -> Strand:
 def _source(told: Told, rank: int) -> Source:
     manner = told.manner
     family = f"{told.provider}/{told.institution_id}" if manner is Manner.LIVE and told.institution_id else ""
-    return Source(told.source_key, rank, manner, family, told.provider, withdraws=told.withdraws)
+    return Source(
+        told.source_key, rank, manner, family, told.provider, withdraws=told.withdraws, lists=told.lists
+    )

@@ -296,6 +296,34 @@ def test_new_ids_for_old_ones_make_no_movement_more(count: int, missing: int) ->
     assert len(groups(*old, *new)) == count
 
 
+# --- sources that list what is pending beside what is booked -----------------------------------------------
+
+LISTING = {source.key: msgspec.structs.replace(source, lists=True) for source in SOURCES.values()}
+
+
+def listed(*strands: Strand) -> set[frozenset[str]]:
+    """Who sits together where the bank lists both."""
+    return together(conclude(strands, LISTING, NO_WORD))
+
+
+def test_what_is_still_listed_as_pending_was_settled_by_nothing() -> None:
+    assert len(listed(strand("p", pending=True), strand("b", day=101, told=1))) == 2
+
+
+def test_what_is_pending_no_more_became_what_came_with_its_going() -> None:
+    gone = strand("p", pending=True, gone=True, units=-10_000, text="TST* LUIGIS")
+    assert len(listed(gone, strand("b", day=101, told=1, units=-10_500, text="Luigis"))) == 1
+    assert len(listed(gone, strand("b", day=101, told=1, units=-10_000, text="Luigis"))) == 1
+    assert len(listed(gone, strand("b", day=101, told=1, units=-2_000, text="Luigis"))) == 2
+
+
+def test_rows_that_are_deleted_and_made_anew_stay_as_many() -> None:
+    """A card's statement that closes (Pluggy)."""
+    before = [strand(f"o{place}", gone=True, told=place) for place in range(3)]
+    after = [strand(f"n{place}", told=3 + place) for place in range(3)]
+    assert len(listed(*before, *after, strand("p", pending=True))) == 4
+
+
 # --- a login linked anew -----------------------------------------------------------------------------------
 
 

@@ -84,7 +84,7 @@ def account_seen(told: Account, bank: str | None) -> AccountSeen:
         number=digits or None,
         institution=bank,
         mask=(number.number or number.iban or "")[-4:] or None,
-        withdraws=True,
+        lists=True,
     )
 
 
@@ -98,7 +98,7 @@ def card_seen(told: Card, bank: str | None) -> AccountSeen:
         name=told.display_name or told.card_network or "",
         institution=bank,
         mask=digits[0][-4:] if digits else None,
-        withdraws=True,
+        lists=True,
     )
 
 

@@ -6,7 +6,7 @@ from caudal.account a
 cross join lateral (
     select count(*) as told_by, bool_or(pending.is_there) as pending, bool_or(gone.is_there) as gone
     from (
-        select s.source_account_id, s.withdraws from caudal.source_account s
+        select s.source_account_id, s.withdraws, s.lists from caudal.source_account s
         where s.account_id = a.account_id and s.space_id = a.space_id
         offset 0
     ) source
@@ -14,7 +14,7 @@ cross join lateral (
         select true as is_there from caudal.transaction t
         where t.account_id = a.account_id and t.space_id = a.space_id and t.status = 'pending' and t.gone_at is null
         limit 1
-    ) pending on not source.withdraws
+    ) pending on not source.withdraws and not source.lists
     left join lateral (
         select true as is_there from caudal.observation o
         where o.source_account_id = source.source_account_id and o.space_id = a.space_id and o.gone
@@ -111,7 +111,7 @@ with recursive corrected as materialized (
     select transaction_id from reach limit %(most)s
 )
 select t.transaction_id, t.transaction_id::text as key, t.account_id, s.source_account_id::text as source_key, c.provider,
-    c.institution_id, s.created_at as source_since, s.withdraws, o.gone as withdrawn,
+    c.institution_id, s.created_at as source_since, s.withdraws, s.lists, o.gone as withdrawn,
     o.gone or (going.ended and o.status = 'pending') as gone, o.status, o.amount, o.currency, o.booked_on, o.entered_on,
     o.value_on, o.authorized_on, o.occurred_at, o.description, o.counterparty, o.reference, o.category, told.days,
     told.texts, told.amounts, told.pending_on, going.ended, told.first_told,

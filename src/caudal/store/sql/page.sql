@@ -84,7 +84,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and stream =
 -- name: source_accounts
 -- The accounts this connection has shown so far. `succeeds`: another to the same provider, which has ended, showed it too.
 select s.reference, s.source_account_id, s.account_id, s.home_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution,
-    s.mask, s.persistent_id, s.withdraws, s.selected, exists (
+    s.mask, s.persistent_id, s.withdraws, s.lists, s.selected, exists (
         select from caudal.source_account other
         join caudal.connection ended on ended.space_id = other.space_id and ended.connection_id = other.connection_id
         where other.account_id = s.account_id and other.home_id = s.home_id and other.space_id = s.space_id
@@ -141,16 +141,17 @@ where a.currency = 'XXX' and excluded.currency <> 'XXX'
 -- What the source says of its accounts, the latest word.
 insert into caudal.source_account
     (space_id, connection_id, source_account_id, account_id, home_id, reference, name, kind, currency, iban, number,
-    institution, mask, persistent_id, withdraws)
+    institution, mask, persistent_id, withdraws, lists)
 select %(space_id)s, %(connection_id)s, source_account_id, account_id, home_id, reference, name, kind, currency, iban,
-    number, institution, mask, persistent_id, withdraws
+    number, institution, mask, persistent_id, withdraws, lists
 from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, home_id uuid, reference text,
     name text, kind text, currency text, iban text, number text, institution text, mask text, persistent_id text,
-    withdraws boolean)
+    withdraws boolean, lists boolean)
 on conflict on constraint source_account_reference_unique do update set
     name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
     number = excluded.number, institution = excluded.institution, mask = excluded.mask,
-    persistent_id = excluded.persistent_id, withdraws = excluded.withdraws, gone_at = null, updated_at = now()
+    persistent_id = excluded.persistent_id, withdraws = excluded.withdraws, lists = excluded.lists,
+    gone_at = null, updated_at = now()
 
 -- name: mark_accounts_gone
 -- The source no longer shows them.
