@@ -20,6 +20,7 @@ from caudal_sandbox.esplora.service import Bitcoin
 from caudal_sandbox.faults import Faults
 from caudal_sandbox.plaid.emulator import Emulator, Options
 from caudal_sandbox.plaid.service import Plaid
+from caudal_sandbox.pluggy.service import Pluggy
 from caudal_sandbox.rates.app import PREFIX as RATES
 from caudal_sandbox.rates.app import Options as RatesOptions
 from caudal_sandbox.rates.app import Rates
@@ -35,7 +36,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
 
-MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin)
+MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin, Pluggy)
 """Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 
