@@ -145,6 +145,75 @@ class WorkerBounds(msgspec.Struct, frozen=True):
     done_jobs_hours: Count = 24
 
 
+class PlaidSettings(msgspec.Struct, frozen=True):
+    """The operator's account at Plaid. `url`: elsewhere than Plaid's own host, for the sandbox on this machine."""
+
+    client_id: str = ""
+    secret: str = ""
+    environment: str = "production"
+    """``production`` or ``sandbox``. Plaid has had no development environment since 2024."""
+    url: str = ""
+    webhook_url: str = ""
+    """Where Plaid may reach this installation; without it, syncs find everything a little later."""
+    country_codes: str = "US"
+    """Comma-separated ISO 3166-1 codes of the countries whose banks are offered."""
+
+    def __repr__(self) -> str:
+        state = "set" if self.secret else "not set"
+        return f"PlaidSettings(environment={self.environment!r}, url={self.url!r}, secret={state})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
+class RatesSettings(msgspec.Struct, frozen=True):
+    """Where rates and prices come from. Each `url`: elsewhere than the source's own host, for the sandbox."""
+
+    fetch: Literal["daily", "never"] = "daily"
+    """Whether workers fetch them for what accounts hold; else `caudal fx fetch` does."""
+    every_hours: Count = 12
+    """How long a source that has told all is left alone: central banks tell once a day."""
+    ecb_url: str = ""
+    banxico_url: str = ""
+    banxico_token: str = ""
+    """Of Banco de México, free; without it there is no official rate of the peso, and the ECB's cross stands in."""
+    bcb_ptax_url: str = ""
+    bcb_sgs_url: str = ""
+    coingecko_url: str = ""
+    coingecko_key: str = ""
+    """Without one, calls are counted by address, and few are allowed."""
+    coingecko_plan: Literal["demo", "pro"] = "demo"
+    coingecko_per_minute: Count = 30
+    """CoinGecko's own pages name 30 and 100 for the demo plan."""
+
+    def __repr__(self) -> str:
+        return f"RatesSettings(fetch={self.fetch!r}, …)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
+class PluggySettings(msgspec.Struct, frozen=True):
+    """The operator's application at Pluggy. `url`, `connect_url`: elsewhere than Pluggy's own, for the sandbox on this
+    machine."""
+
+    client_id: str = ""
+    secret: str = ""
+    url: str = ""
+    connect_url: str = ""
+    webhook_url: str = ""
+    """Where Pluggy may reach this installation: https, by a public name."""
+    webhook_header: str = "x-caudal-secret"
+    webhook_secret: str = ""
+    """What Pluggy is told to send in that header with each webhook; without it none is believed, nor asked for."""
+
+    def __repr__(self) -> str:
+        return f"PluggySettings(url={self.url!r}, secret={'set' if self.secret else 'not set'})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -184,6 +253,7 @@ class Settings(msgspec.Struct, frozen=True):
     worker: WorkerBounds = WorkerBounds()
     inbox: InboxBounds = InboxBounds()
     plaid: PlaidSettings = PlaidSettings()
+    pluggy: PluggySettings = PluggySettings()
     rates: RatesSettings = RatesSettings()
     bitcoin: BitcoinSettings = BitcoinSettings()
     truelayer: TrueLayerSettings = TrueLayerSettings()
@@ -213,6 +283,7 @@ _PREFIXES: Final = {
     "worker": "WORKER_",
     "inbox": "INBOX_",
     "plaid": "PLAID_",
+    "pluggy": "PLUGGY_",
     "rates": "RATES_",
     "truelayer": "TRUELAYER_",
     "bitcoin": "BITCOIN_",
@@ -222,6 +293,8 @@ _PREFIXES: Final = {
 _SECRETS: Final = {
     "CAUDAL_PLAID_SECRET",
     "CAUDAL_TRUELAYER_CLIENT_SECRET",
+    "CAUDAL_PLUGGY_SECRET",
+    "CAUDAL_PLUGGY_WEBHOOK_SECRET",
     "CAUDAL_RATES_BANXICO_TOKEN",
     "CAUDAL_RATES_COINGECKO_KEY",
 }

@@ -40,6 +40,7 @@ from caudal.providers.base import (
     Conclude,
     Declaration,
     Delivery,
+    EndedSignal,
     Found,
     LinkAnswer,
     Linked,
@@ -48,6 +49,7 @@ from caudal.providers.base import (
     LiveProvider,
     Mended,
     Renewal,
+    UserNeededSignal,
 )
 from caudal.providers.http import HttpBounds
 from caudal.settings import RunBounds, Settings
@@ -94,6 +96,9 @@ class Rig(NamedTuple):
     it must become; `error_of` the adapter's table. `secrets`: what else than a link's own must not be told.
     `never`: kinds of faults that can't happen to it. `happens` and `holds` do what happens on the world's banks by
     default, where the accounts are the emulator's own: this and that, and a movement that isn't settled and is told at once. `deliver`: has it send webhooks to that URL (None: it has none).
+    default, where the accounts are the emulator's own: this and that, and a movement that isn't settled. `deliver`: has it send webhooks to that URL (None: it has none).
+    `signed` False: its webhooks show who sent them and not that they are as they were sent: nothing they say may be
+    taken for true, so each may only have something fetched.
     """
 
     declaration: Declaration
@@ -112,6 +117,7 @@ class Rig(NamedTuple):
     deliver: Callable[[Sandbox], list[Delivery]] | None = None
     happens: Callable[[Sandbox], None] | None = None
     holds: Callable[[Sandbox], None] | None = None
+    signed: bool = True
 
     @property
     def name(self) -> str:
@@ -477,7 +483,10 @@ class Conformance:
             for delivery in deliveries:
                 assert await bench.live.verify_webhook(delivery)
                 bench.live.signals_of(delivery.body)
-            await _expect_no_forgery(bench.live, deliveries[0])
+            await _expect_no_forgery(bench.live, deliveries[0], signed=self.rig.signed)
+            if not self.rig.signed:
+                said = [signal for each in deliveries for signal in bench.live.signals_of(each.body)]
+                assert not [each for each in said if isinstance(each, EndedSignal | UserNeededSignal)]
 
         self.with_bench(work)
 
@@ -542,8 +551,8 @@ async def _booked(bench: Bench, settings: Settings) -> AsyncIterator[Books]:
         yield books
 
 
-async def _expect_no_forgery(live: LiveProvider, genuine: Delivery) -> None:
-    bits = len(genuine.body) * 8
+async def _expect_no_forgery(live: LiveProvider, genuine: Delivery, *, signed: bool) -> None:
+    bits = len(genuine.body) * 8 if signed else 0
     for bit in range(0, bits, max(1, bits // FLIPS)):
         body = bytearray(genuine.body)
         body[bit // 8] ^= 1 << bit % 8

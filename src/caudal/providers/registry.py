@@ -15,6 +15,7 @@ _PACES: Final[dict[str, Pace]] = {
     "plaid": Pace(),
     "truelayer": FOUR_A_DAY,
     "bitcoin": Pace(),
+    "pluggy": Pace(),
 }
 """Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and
 without importing the adapter. To add one is a line here, and a module `entry` in its folder."""

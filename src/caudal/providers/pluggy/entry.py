@@ -1,0 +1,28 @@
+"""How Pluggy is opened from the installation's settings."""
+
+from caudal.model.errors import ConfigError
+from caudal.providers.http import BudgetsOf, Observer
+from caudal.providers.pluggy.client import BUDGETS, PluggyConfig
+from caudal.providers.pluggy.provider import DECLARATION, PluggyProvider
+from caudal.settings import Settings
+
+__all__ = ["BUDGETS", "DECLARATION", "opened"]
+
+
+def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> PluggyProvider:
+    """Raises ConfigError where its keys are missing."""
+    told = settings.pluggy
+    if not told.client_id or not told.secret:
+        raise ConfigError(
+            "Pluggy isn't set up: set CAUDAL_PLUGGY_CLIENT_ID and CAUDAL_PLUGGY_SECRET (or CAUDAL_PLUGGY_SECRET_FILE)"
+        )
+    config = PluggyConfig(
+        told.client_id,
+        told.secret,
+        told.url or PluggyConfig.url,
+        told.connect_url or PluggyConfig.connect_url,
+        webhook_header=told.webhook_header,
+        webhook_secret=told.webhook_secret,
+    )
+    kept = None if budgets is None else budgets("pluggy", BUDGETS)
+    return PluggyProvider(config, settings.http, budgets=kept, observer=observe)
