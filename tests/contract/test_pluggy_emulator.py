@@ -149,10 +149,10 @@ def test_a_key_that_is_wrong_or_over_is_forbidden_and_a_connect_token_reaches_it
     sandbox, client = pluggy
     item, other = client.item(), client.item(AURORA, ANA)
     token = client.ask("POST", "/connect_token", body={"itemId": item["id"]})["accessToken"]
-    browser = PluggyClient(sandbox, token)
-    assert browser.ask("GET", "/items/{id}", ident=item["id"])["id"] == item["id"]
-    assert browser.refused("GET", "/items/{id}", ident=other["id"])[0] == 403
-    assert browser.refused("GET", "/v2/items")[0] == 403
+    with PluggyClient(sandbox, token) as browser:
+        assert browser.ask("GET", "/items/{id}", ident=item["id"])["id"] == item["id"]
+        assert browser.refused("GET", "/items/{id}", ident=other["id"])[0] == 403
+        assert browser.refused("GET", "/v2/items")[0] == 403
     sandbox.run(service(sandbox).emulator.keys.expire)
     assert client.refused("GET", "/v2/items") == (403, "Missing or invalid authorization token")
 
@@ -269,8 +269,7 @@ def test_a_consent_that_ends_ends_the_login() -> None:
         httpx.post(told["parameter"]["data"], data={"decision": "approve"}, trust_env=False)
         assert client.settled(told["id"])["status"] == "UPDATED"
         sandbox.advance(days=366)
-        fresh = PluggyClient(sandbox)
-        assert fresh.settled(told["id"])["error"]["code"] == "USER_AUTHORIZATION_REVOKED"
+        assert client.settled(told["id"])["error"]["code"] == "USER_AUTHORIZATION_REVOKED"
 
 
 def test_too_many_calls_are_told_when_to_come_again(pluggy: tuple[Sandbox, PluggyClient]) -> None:
