@@ -10,3 +10,5 @@ compile --extra dev --output-file requirements/dev.lock
 compile --extra dev --extra bench --output-file requirements/bench.lock
 printf "hatchling\neditables\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --output-file requirements/build.lock -
+printf "pluggy-sdk==1.0.0.post74\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --output-file requirements/sdk.lock -

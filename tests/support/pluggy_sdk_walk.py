@@ -3,15 +3,21 @@
 The library refuses an answer that lacks a required field or has one of another type. Exits with 1 where one is refused.
 """
 
+import importlib
 import sys
+from collections.abc import Callable
+from typing import Any
 
-import pluggy_sdk as sdk
-from pluggy_sdk.models import AuthRequest, CreateItem
+sdk: Any = importlib.import_module("pluggy_sdk")
+models: Any = importlib.import_module("pluggy_sdk.models")
 
 CLIENT = "5a1d0c9e-7d7f-4f6e-9c55-0d8f3a2b1c4d"
+SECRET = "CANARY-pluggy-secret"
+FORM = {"user": "user-ok", "password": "password-ok"}
 
 
-def step(name, call):  # type: ignore[no-untyped-def]
+def step(name: str, call: Callable[[], Any]) -> Any:
+    """What `call` gives, or the end."""
     try:
         told = call()
     except Exception as error:  # noqa: BLE001  whatever the library can't read
@@ -22,35 +28,29 @@ def step(name, call):  # type: ignore[no-untyped-def]
 
 
 def main(url: str) -> None:
+    """Every flow that a ledger needs."""
     config = sdk.Configuration(host=url)
     api = sdk.ApiClient(config)
-    key = step(
-        "auth",
-        lambda: sdk.AuthApi(api).auth_create(
-            AuthRequest(clientId=CLIENT, clientSecret="CANARY-pluggy-secret")
-        ),
-    )
-    config.api_key["default"] = key.api_key
+    asked = models.AuthRequest(clientId=CLIENT, clientSecret=SECRET)
+    config.api_key["default"] = step("auth", lambda: sdk.AuthApi(api).auth_create(asked)).api_key
     step("connectors", lambda: sdk.ConnectorApi(api).connectors_list(sandbox=True))
-    form = {"user": "user-ok", "password": "password-ok"}
-    create = CreateItem.from_dict({"connectorId": 2, "parameters": form})
-    item = step("create item", lambda: sdk.ItemsApi(api).items_create(create))
-    for _ in range(8):
-        told = sdk.ItemsApi(api).items_retrieve(item.id)
-    assert told.status == "UPDATED", told
+    create = models.CreateItem.from_dict({"connectorId": 2, "parameters": FORM})
+    items = sdk.ItemsApi(api)
+    item = step("create item", lambda: items.items_create(create))
+    while items.items_retrieve(item.id).status == "UPDATING":
+        continue
     accounts = step("accounts", lambda: sdk.AccountApi(api).accounts_list(item_id=item.id)).results
-    rows = 0
-    listing = sdk.TransactionApi(api).transactions_list_by_cursor
-    page = step("transactions", lambda: listing(account_id=accounts[0].id))
-    rows += len(page.results)
-    assert rows
-    step("transaction", lambda: sdk.TransactionApi(api).transactions_retrieve(page.results[0].id))
+    transactions = sdk.TransactionApi(api)
+    first = accounts[0].id
+    page = step("transactions", lambda: transactions.transactions_list_by_cursor(account_id=first))
+    step("transaction", lambda: transactions.transactions_retrieve(page.results[0].id))
     step("investments", lambda: sdk.InvestmentApi(api).investments_list(item_id=item.id))
     step("loans", lambda: sdk.LoanApi(api).loans_list(item_id=item.id))
     step("identity", lambda: sdk.IdentityApi(api).identity_find_by_item(item_id=item.id))
     step("consents", lambda: sdk.ConsentApi(api).consents_list(item_id=item.id))
     step("categories", lambda: sdk.CategoryApi(api).categories_list())
-    step("delete item", lambda: sdk.ItemsApi(api).items_delete(item.id))
+    step("delete item", lambda: items.items_delete(item.id))
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
