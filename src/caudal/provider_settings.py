@@ -90,3 +90,24 @@ class BitcoinSettings(msgspec.Struct, frozen=True):
     """How many unused addresses in a row end a wallet's chain; merchants' wallets need more, up to 1,000."""
     scripts_max: Count = 20_000
     """Addresses of one chain of one wallet."""
+
+
+class PluggySettings(msgspec.Struct, frozen=True):
+    """The operator's application at Pluggy. `url`, `connect_url`: elsewhere than Pluggy's own, for the sandbox on this
+    machine."""
+
+    client_id: str = ""
+    secret: str = ""
+    url: str = ""
+    connect_url: str = ""
+    webhook_url: str = ""
+    """Where Pluggy may reach this installation: https, by a public name."""
+    webhook_header: str = "x-caudal-secret"
+    webhook_secret: str = ""
+    """What Pluggy is told to send in that header with each webhook; without it none is believed, nor asked for."""
+
+    def __repr__(self) -> str:
+        return f"PluggySettings(url={self.url!r}, secret={'set' if self.secret else 'not set'})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]

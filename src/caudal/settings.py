@@ -15,7 +15,14 @@ import platformdirs
 from msgspec import Meta
 
 from caudal.model.errors import ConfigError
-from caudal.provider_settings import BitcoinSettings, Count, PlaidSettings, RatesSettings, TrueLayerSettings
+from caudal.provider_settings import (
+    BitcoinSettings,
+    Count,
+    PlaidSettings,
+    PluggySettings,
+    RatesSettings,
+    TrueLayerSettings,
+)
 
 
 class FileBounds(msgspec.Struct, frozen=True):
@@ -143,75 +150,6 @@ class WorkerBounds(msgspec.Struct, frozen=True):
     due_at_once_max: Count = 500
     """How many wait in the queue at most, of those that are merely due."""
     done_jobs_hours: Count = 24
-
-
-class PlaidSettings(msgspec.Struct, frozen=True):
-    """The operator's account at Plaid. `url`: elsewhere than Plaid's own host, for the sandbox on this machine."""
-
-    client_id: str = ""
-    secret: str = ""
-    environment: str = "production"
-    """``production`` or ``sandbox``. Plaid has had no development environment since 2024."""
-    url: str = ""
-    webhook_url: str = ""
-    """Where Plaid may reach this installation; without it, syncs find everything a little later."""
-    country_codes: str = "US"
-    """Comma-separated ISO 3166-1 codes of the countries whose banks are offered."""
-
-    def __repr__(self) -> str:
-        state = "set" if self.secret else "not set"
-        return f"PlaidSettings(environment={self.environment!r}, url={self.url!r}, secret={state})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("", repr(self))]
-
-
-class RatesSettings(msgspec.Struct, frozen=True):
-    """Where rates and prices come from. Each `url`: elsewhere than the source's own host, for the sandbox."""
-
-    fetch: Literal["daily", "never"] = "daily"
-    """Whether workers fetch them for what accounts hold; else `caudal fx fetch` does."""
-    every_hours: Count = 12
-    """How long a source that has told all is left alone: central banks tell once a day."""
-    ecb_url: str = ""
-    banxico_url: str = ""
-    banxico_token: str = ""
-    """Of Banco de México, free; without it there is no official rate of the peso, and the ECB's cross stands in."""
-    bcb_ptax_url: str = ""
-    bcb_sgs_url: str = ""
-    coingecko_url: str = ""
-    coingecko_key: str = ""
-    """Without one, calls are counted by address, and few are allowed."""
-    coingecko_plan: Literal["demo", "pro"] = "demo"
-    coingecko_per_minute: Count = 30
-    """CoinGecko's own pages name 30 and 100 for the demo plan."""
-
-    def __repr__(self) -> str:
-        return f"RatesSettings(fetch={self.fetch!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("", repr(self))]
-
-
-class PluggySettings(msgspec.Struct, frozen=True):
-    """The operator's application at Pluggy. `url`, `connect_url`: elsewhere than Pluggy's own, for the sandbox on this
-    machine."""
-
-    client_id: str = ""
-    secret: str = ""
-    url: str = ""
-    connect_url: str = ""
-    webhook_url: str = ""
-    """Where Pluggy may reach this installation: https, by a public name."""
-    webhook_header: str = "x-caudal-secret"
-    webhook_secret: str = ""
-    """What Pluggy is told to send in that header with each webhook; without it none is believed, nor asked for."""
-
-    def __repr__(self) -> str:
-        return f"PluggySettings(url={self.url!r}, secret={'set' if self.secret else 'not set'})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("", repr(self))]
 
 
 class Settings(msgspec.Struct, frozen=True):

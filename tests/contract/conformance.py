@@ -96,7 +96,6 @@ class Rig(NamedTuple):
     it must become; `error_of` the adapter's table. `secrets`: what else than a link's own must not be told.
     `never`: kinds of faults that can't happen to it. `happens` and `holds` do what happens on the world's banks by
     default, where the accounts are the emulator's own: this and that, and a movement that isn't settled and is told at once. `deliver`: has it send webhooks to that URL (None: it has none).
-    default, where the accounts are the emulator's own: this and that, and a movement that isn't settled. `deliver`: has it send webhooks to that URL (None: it has none).
     `signed` False: its webhooks show who sent them and not that they are as they were sent: nothing they say may be
     taken for true, so each may only have something fetched.
     """

@@ -1,12 +1,14 @@
 """How Pluggy is opened from the installation's settings."""
 
+from msgspec.structs import replace
+
 from caudal.model.errors import ConfigError
 from caudal.providers.http import BudgetsOf, Observer
 from caudal.providers.pluggy.client import BUDGETS, PluggyConfig
 from caudal.providers.pluggy.provider import DECLARATION, PluggyProvider
 from caudal.settings import Settings
 
-__all__ = ["BUDGETS", "DECLARATION", "opened"]
+__all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
 def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> PluggyProvider:
@@ -26,3 +28,15 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
     )
     kept = None if budgets is None else budgets("pluggy", BUDGETS)
     return PluggyProvider(config, settings.http, budgets=kept, observer=observe)
+
+
+def sandboxed(settings: Settings, url: str) -> Settings:
+    """As the sandbox at `url` takes it: whatever application comes first."""
+    told = replace(
+        settings.pluggy,
+        client_id="5a0d0b0c-0000-4000-8000-000000000000",
+        secret="sandbox",  # noqa: S106  no one's
+        url=f"{url}/pluggy",
+        connect_url=f"{url}/pluggy/connect",
+    )
+    return replace(settings, pluggy=told)

@@ -51,8 +51,8 @@ from caudal.providers.pluggy.standing import Read, Standing
 RECENT: Final = timedelta(days=45)
 """A card's cycle and more: its rows may be made anew when its statement closes."""
 OVERLAP: Final = timedelta(days=1)
-"""How much earlier than the last visit made rows are asked for: clocks, and rows on their way. So the visit after the first
-reads everything once more."""
+"""How much earlier than the last visit made rows are asked for: clocks, and rows on their way. So the visit after the
+first reads everything once more."""
 FULL_EVERY: Final = timedelta(days=7)
 HISTORY: Final = timedelta(days=360)
 """Pluggy fetches 365 days at first. Whether it keeps what is older nobody says: that it isn't told is no evidence."""
