@@ -6,16 +6,28 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import httpx
-from tests.contract.conformance import BOUNDS, Conformance, Rig
+import pytest
+from tests.contract.conformance import BOUNDS, Books, Conformance, Rig
 from tests.support.plaid_script import HandClock
 from tests.support.receiver import Receiver
 from tests.support.shared import shared
 
 from caudal.model.errors import NeedsUser, ProviderError, RateLimited, Refused, Revoked, Unavailable
-from caudal.providers.base import Ask, Delivery, Fields, LinkAnswer, LinkStep, LiveProvider
+from caudal.providers.base import (
+    Ask,
+    Delivery,
+    Fields,
+    LinkAnswer,
+    LinkStep,
+    LiveProvider,
+    Poll,
+    Visit,
+    Waiting,
+)
 from caudal.providers.pluggy.client import PluggyConfig
 from caudal.providers.pluggy.errors import RULES, error_of
 from caudal.providers.pluggy.provider import DECLARATION, PluggyProvider
+from caudal.settings import Settings
 from caudal_sandbox.faults import WEBHOOKS
 from caudal_sandbox.pluggy.emulator import Options
 from caudal_sandbox.pluggy.logins import MESSAGES
@@ -127,3 +139,33 @@ class TestPluggy(Conformance):
         deliver=deliver,
         signed=False,
     )
+
+
+def anybody(sandbox: Sandbox, step: LinkStep) -> LinkAnswer:
+    """Fills in any form, and approves at the bank's page."""
+    if isinstance(step, Ask):
+        said = {"user": "user-ok", "password": PASSWORD, "cpf": "416.799.495-00"}
+        return Fields(step.state, {name: said[name] for name in step.fields})
+    assert isinstance(step, Visit | Waiting), step
+    if isinstance(step, Visit):
+        httpx.post(step.url, data={"decision": "approve"}, trust_env=False).raise_for_status()
+    return Poll(step.state)
+
+
+@pytest.mark.parametrize("institution", ["2", "610"])
+def test_the_sandbox_s_signs_and_open_finance_come_to_the_same_ledger(
+    settings: Settings, institution: str
+) -> None:
+    suite = Conformance()
+    suite.rig = TestPluggy.rig._replace(institution=institution, person=anybody)  # type: ignore[misc]
+    suite.test_a_ledger_written_a_page_a_run_is_the_truth(settings)
+
+
+def test_three_statements_that_close_leave_every_movement_once(settings: Settings) -> None:
+    async def work(books: Books) -> None:
+        for _ in range(9):
+            books.bench.sandbox.advance(days=10)
+            await books.through()
+            await books.expect_the_truth()
+
+    TestPluggy().with_books(settings, work)

@@ -305,3 +305,27 @@ def test_the_door_finishes_what_a_person_would(pluggy: tuple[Sandbox, PluggyClie
     httpx.post(f"{door}/items/{seen['item_id']}/revoke", trust_env=False).raise_for_status()
     [told] = httpx.get(f"{door}/items", trust_env=False).json()
     assert told["status"] == "LOGIN_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("BALANCE_INVALID_REQUEST", 400),
+        ("BALANCE_CONSENT_ERROR", 403),
+        ("BALANCE_NOT_FOUND", 404),
+        ("BALANCE_OPEN_FINANCE_RATE_LIMIT", 429),
+        ("BALANCE_FETCH_ERROR", 500),
+        ("BALANCE_CONNECTOR_UNAVAILABLE", 502),
+    ],
+)
+def test_the_real_time_balance_fails_in_the_documented_words(code: str, status: int) -> None:
+    with pluggy_sandbox(Options(balance_error=code)) as (_, client):
+        item = client.item()
+        account = client.ask("GET", "/accounts", itemId=item["id"])["results"][0]["id"]
+        answer = client.send("GET", "/accounts/{id}/balance", ident=account)
+        told = answer.json()
+        examples = shared("contracts", "pluggy", "contract.md").parent / "examples" / "errors"
+        documented = [json.loads(file.read_bytes()) for file in examples.glob("account-balance-get*.json")]
+        told.pop("errorId")
+        assert answer.status_code == status
+        assert told in documented

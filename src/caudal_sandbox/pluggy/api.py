@@ -77,7 +77,6 @@ def connect_token(pluggy: Emulator, asked: Asked, _: str) -> Told:
         _text(options, "clientUserId"),
         _text(options, "webhookUrl"),
         _text(options, "oauthRedirectUri"),
-        bool(options.get("avoidDuplicates")),
     )
     return {"accessToken": pluggy.keys.connect(session)}
 

@@ -64,7 +64,6 @@ class Item(msgspec.Struct):
     oauth: str = ""
     auto_sync: bool = True
     consent_ends: datetime | None = None
-    decision: str = ""
     steps: deque[str] = msgspec.field(default_factory=deque)
     rows: dict[AccountId, Rows] = msgspec.field(default_factory=dict)
     news: list[Happening] = msgspec.field(default_factory=list)
@@ -99,7 +98,7 @@ class Item(msgspec.Struct):
     def begin(self, parameters: Mapping[str, str] | None, trigger: Trigger) -> None:
         """An execution begins, with new credentials or as before."""
         self.trigger = trigger
-        self.error, self.waits_for, self.decision = "", None, ""
+        self.error, self.waits_for = "", None
         self.status = "UPDATING"
         self.execution = "CREATED"
         if parameters is not None:

@@ -26,7 +26,6 @@ class Session(msgspec.Struct):
     client_user: str | None = None
     webhook_url: str | None = None
     redirect: str | None = None
-    avoid_duplicates: bool = False
 
 
 class Bearer(msgspec.Struct, frozen=True):
