@@ -1,65 +1,19 @@
 """Pluggy's calls (contract §2-§4). Each gets who asks and what; each gives what is told, or raises PluggyError."""
 
-import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
-from urllib.parse import urlencode
 
-from caudal_sandbox.economy.accounts import AccountKind
-from caudal_sandbox.economy.movements import AccountId
-from caudal_sandbox.economy.view import AccountView
-from caudal_sandbox.pluggy import records
+from caudal_sandbox.pluggy import data
+from caudal_sandbox.pluggy.asked import Asked, Call, Told, connector_of, item_of, page_of, text_of
 from caudal_sandbox.pluggy.connectors import CONNECTORS, Connector
 from caudal_sandbox.pluggy.emulator import Emulator
-from caudal_sandbox.pluggy.errors import PluggyError, forbidden, invalid
-from caudal_sandbox.pluggy.items import FAILURES_MAX, Item
-from caudal_sandbox.pluggy.keys import Bearer, Session
+from caudal_sandbox.pluggy.errors import PluggyError, invalid
+from caudal_sandbox.pluggy.items import FAILURES_MAX
+from caudal_sandbox.pluggy.keys import Session
 from caudal_sandbox.pluggy.logins import TOKEN
 from caudal_sandbox.pluggy.names import stamp
-from caudal_sandbox.pluggy.rows import Row
-
-Told = Mapping[str, object] | Sequence[object]
-PAGE_MAX: Final = 500
-IDS_MAX: Final = 500
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-class Asked:
-    """One call."""
-
-    def __init__(self, bearer: Bearer, query: Mapping[str, str], body: Mapping[str, object]) -> None:
-        self.bearer = bearer
-        self.query = query
-        self.body = body
-
-    def only(self, *names: str) -> Mapping[str, str]:
-        """The query, which may name these alone (contract §5.1: whitelist validation)."""
-        for name in self.query:
-            if name not in names:
-                raise invalid(f"property {name} should not exist")
-        return self.query
-
-
-Call = Callable[[Emulator, Asked, str], Told]
-"""The emulator, what is asked, and the id in the path ('' where there is none)."""
-
-
-def page_of(rows: Sequence[object], query: Mapping[str, str] | None = None) -> dict[str, object]:
-    """A list in pages from 1, of `pageSize`; the whole where the endpoint takes none."""
-    size = min(_number(query, "pageSize", PAGE_MAX), PAGE_MAX) if query is not None else max(1, len(rows))
-    number = _number(query or {}, "page", 1)
-    shown = rows[(number - 1) * size : number * size]
-    return {"total": len(rows), "totalPages": max(1, -(-len(rows) // size)), "page": number, "results": shown}
-
-
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    said = query.get(name, str(default))
-    if not said.isdigit() or not int(said):
-        raise invalid(f"{name} must be a positive number")
-    return int(said)
-
 
 # Who
 
@@ -68,15 +22,15 @@ def connect_token(pluggy: Emulator, asked: Asked, _: str) -> Told:
     """For a browser: new, or to mend an item."""
     item = str(asked.body.get("itemId") or "")
     if item:
-        _item(pluggy, asked, item)
+        item_of(pluggy, asked, item)
     said = asked.body.get("options")
     options: Mapping[str, object] = said if isinstance(said, dict) else {}
     session = Session(
         asked.bearer.client_id,
         item,
-        _text(options, "clientUserId"),
-        _text(options, "webhookUrl"),
-        _text(options, "oauthRedirectUri"),
+        text_of(options, "clientUserId"),
+        text_of(options, "webhookUrl"),
+        text_of(options, "oauthRedirectUri"),
     )
     return {"accessToken": pluggy.keys.connect(session)}
 
@@ -97,12 +51,12 @@ def connectors(_: Emulator, asked: Asked, __: str) -> Told:
 
 def connector(_: Emulator, __: Asked, ident: str) -> Told:
     """One."""
-    return _connector(ident).record()
+    return connector_of(ident).record()
 
 
 def validate(_: Emulator, asked: Asked, ident: str) -> Told:
     """Whether the form is filled in rightly: 200 all the same."""
-    errors = _wrong(_connector(ident), asked.body)
+    errors = _wrong(connector_of(ident), asked.body)
     return {"parameters": dict(asked.body), "errors": errors}
 
 
@@ -113,15 +67,15 @@ def create_item(pluggy: Emulator, asked: Asked, _: str) -> Told:
     """A login begins."""
     if asked.bearer.session is None and pluggy.options.free_plan:
         raise PluggyError("CREATE_ITEMS_API_FREE_DISABLED")
-    found = _connector(str(asked.body.get("connectorId")))
+    found = connector_of(str(asked.body.get("connectorId")))
     parameters = _parameters(found, asked.body)
     item = pluggy.items.make(
         asked.bearer.client_id, found, parameters, "USER" if asked.bearer.session else "CLIENT"
     )
     session = asked.bearer.session
-    item.client_user = session.client_user if session else _text(asked.body, "clientUserId")
-    item.webhook_url = session.webhook_url if session else _text(asked.body, "webhookUrl")
-    item.redirect = session.redirect if session else _text(asked.body, "oauthRedirectUri")
+    item.client_user = session.client_user if session else text_of(asked.body, "clientUserId")
+    item.webhook_url = session.webhook_url if session else text_of(asked.body, "webhookUrl")
+    item.redirect = session.redirect if session else text_of(asked.body, "oauthRedirectUri")
     if session:
         session.item = item.id
     return pluggy.told(item)
@@ -129,14 +83,14 @@ def create_item(pluggy: Emulator, asked: Asked, _: str) -> Told:
 
 def get_item(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """How it stands. Whoever looks sees it one step further."""
-    item = _item(pluggy, asked, ident)
+    item = item_of(pluggy, asked, ident)
     pluggy.step(item)
     return pluggy.told(item)
 
 
 def update_item(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """Go to the bank now; with other credentials where there are any (contract §3.4)."""
-    item = _item(pluggy, asked, ident)
+    item = item_of(pluggy, asked, ident)
     now = pluggy.world.now
     if item.steps or item.waits_for:
         raise invalid("An update is already in progress, wait until the last execution ends")
@@ -159,21 +113,21 @@ def update_item(pluggy: Emulator, asked: Asked, ident: str) -> Told:
         )
     item.client_updated = now
     if "webhookUrl" in asked.body:
-        item.webhook_url = _text(asked.body, "webhookUrl")
+        item.webhook_url = text_of(asked.body, "webhookUrl")
     pluggy.items.update(item, parameters, "USER" if asked.bearer.session else "CLIENT")
     return pluggy.told(item)
 
 
 def delete_item(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """It is gone."""
-    item = _item(pluggy, asked, ident)
+    item = item_of(pluggy, asked, ident)
     pluggy.remove(item)
     return {"count": 1}
 
 
 def send_mfa(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """What it waited for, under the parameter's name."""
-    item = _item(pluggy, asked, ident)
+    item = item_of(pluggy, asked, ident)
     if item.waits_for not in {"text", "image", "select"}:
         raise PluggyError("", "The item isn't waiting for user input", status=400)
     item.answered(right=asked.body.get("token") == TOKEN, code="INVALID_CREDENTIALS_MFA")
@@ -182,7 +136,7 @@ def send_mfa(pluggy: Emulator, asked: Asked, ident: str) -> Told:
 
 def disable_auto_sync(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """It is looked at no more but when it is asked for."""
-    item = _item(pluggy, asked, ident)
+    item = item_of(pluggy, asked, ident)
     item.auto_sync = False
     return pluggy.told(item)
 
@@ -197,208 +151,6 @@ def list_items(pluggy: Emulator, asked: Asked, _: str) -> Told:
         elif name == "connectorId":
             found = [each for each in found if str(each.connector.id) == value]
     return {"results": [pluggy.told(each) for each in reversed(found)], "next": None}
-
-
-# Data
-
-
-def accounts(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """An item's, as stored."""
-    query = asked.only("itemId", "type")
-    item = _item(pluggy, asked, query.get("itemId", ""))
-    told = [records.account_record(item, pluggy.world.account(each)) for each in item.accounts()]
-    return page_of([each for each in told if query.get("type") in {None, each["type"]}])
-
-
-def account(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """One."""
-    item, view = _account(pluggy, asked, ident)
-    return records.account_record(item, view)
-
-
-def balance(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """What the bank says now: each call counts against what its regulator allows."""
-    item, view = _account(pluggy, asked, ident)
-    if pluggy.options.balance_error:
-        raise PluggyError(pluggy.options.balance_error)
-    card = view.terms.kind is AccountKind.CARD
-    told = -view.booked() if card and not item.connector.sandbox else view.booked()
-    return {
-        "balance": told,
-        "blockedBalance": 0,
-        "automaticallyInvestedBalance": 0,
-        "currencyCode": view.terms.currency,
-        "updateDateTime": stamp(pluggy.world.now),
-    }
-
-
-def transactions(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """The newest first, from the cursor on (contract §5.1)."""
-    query = asked.only("accountId", "dateFrom", "dateTo", "createdAtFrom", "ids", "after")
-    if "dateFrom" in query and "createdAtFrom" in query:
-        raise invalid("createdAtFrom and dateFrom can't be used together")
-    item, view = _account(pluggy, asked, query.get("accountId"))
-    ids = query["ids"].split(",") if "ids" in query else None
-    if ids is not None and len(ids) > IDS_MAX:
-        raise PluggyError("IDS_PARAMETER_EXCEEDS_MAX_LENGTH")
-    rows = [each for each in item.rows[view.terms.id].all if ids is None or each.id in ids]
-    keyed = sorted(
-        ((_place(each), each) for each in rows if _lies_in(each, query)), reverse=True, key=lambda it: it[0]
-    )
-    if "after" in query:
-        after = _read_cursor(query["after"])
-        keyed = [(place, each) for place, each in keyed if place < after]
-    size = pluggy.options.page_rows
-    shown, more = keyed[:size], len(keyed) > size
-    told = [records.transaction_record(item, view, each) for _, each in shown]
-    following = None
-    if more:
-        cursor = base64.b64encode("|".join(shown[-1][0]).encode()).decode()
-        following = f"?{urlencode({**query, 'after': cursor})}"
-    return {"results": told, "next": following}
-
-
-def _place(row: Row) -> tuple[str, str]:
-    return stamp(records.moment_of(row.sighting)), row.id
-
-
-def _lies_in(row: Row, query: Mapping[str, str]) -> bool:
-    day = records.moment_of(row.sighting).date()
-    first, last = query.get("dateFrom"), query.get("dateTo")
-    if first is not None and day < _day(first, "dateFrom"):
-        return False
-    if last is not None and day > _day(last, "dateTo"):
-        return False
-    return "createdAtFrom" not in query or row.created >= _instant(query["createdAtFrom"])
-
-
-def _day(said: str, name: str) -> date:
-    try:
-        return date.fromisoformat(said[:10])
-    except ValueError:
-        raise invalid(f"{name} must be a valid ISO 8601 date string") from None
-
-
-def _instant(said: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        raise invalid("createdAtFrom must be a valid ISO 8601 date string") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _read_cursor(said: str) -> tuple[str, str]:
-    try:
-        day, _, ident = base64.b64decode(said, validate=True).decode().partition("|")
-    except ValueError:
-        raise invalid("Invalid cursor") from None
-    if not ident:
-        raise invalid("Invalid cursor")
-    return day, ident
-
-
-def transactions_v1(_: Emulator, __: Asked, ___: str) -> Told:
-    """Over, for applications as new as this one."""
-    raise PluggyError("ENDPOINT_DEPRECATED")
-
-
-def transaction(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """One; a PATCH may file it elsewhere, which this emulator takes and doesn't keep."""
-    for item in _mine(pluggy, asked):
-        for each, rows in item.rows.items():
-            for row in rows.all:
-                if row.id == ident:
-                    return records.transaction_record(item, pluggy.world.account(each), row)
-    raise PluggyError("TRANSACTION_NOT_FOUND")
-
-
-def bills(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """A card's, by Open Finance alone."""
-    query = asked.only("accountId", "page", "pageSize")
-    item, view = _account(pluggy, asked, query.get("accountId"))
-    found = records.bills(item, view) if item.connector.open_finance else []
-    return page_of([records.bill_record(item, view, *each) for each in found], query)
-
-
-def bill(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """One."""
-    for item in _mine(pluggy, asked):
-        for each in item.of_kind(AccountKind.CARD):
-            view = pluggy.world.account(each)
-            for name, statement in records.bills(item, view):
-                if name == ident:
-                    return records.bill_record(item, view, name, statement)
-    raise PluggyError("CREDIT_CARD_BILL_NOT_FOUND")
-
-
-def investments(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """An item's positions."""
-    query = asked.only("itemId", "type", "page", "pageSize")
-    item = _item(pluggy, asked, query.get("itemId", ""))
-    return page_of(_investments(pluggy, item), query)
-
-
-def _investments(pluggy: Emulator, item: Item) -> list[dict[str, object]]:
-    views = [pluggy.world.account(each) for each in item.of_kind(AccountKind.BROKERAGE)]
-    return [record for view in views for record in records.investment_records(item, view)]
-
-
-def investment(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """One."""
-    for item in _mine(pluggy, asked):
-        for record in _investments(pluggy, item):
-            if record["id"] == ident:
-                return record
-    raise PluggyError("INVESTMENT_NOT_FOUND")
-
-
-def investment_transactions(pluggy: Emulator, asked: Asked, ident: str) -> Told:
-    """What happened to one position."""
-    query = asked.only("page", "pageSize")
-    for item in _mine(pluggy, asked):
-        for each in item.of_kind(AccountKind.BROKERAGE):
-            view = pluggy.world.account(each)
-            for record in records.investment_records(item, view):
-                if record["id"] == ident:
-                    return page_of(records.trade_records(item, view, str(record["code"])), query)
-    raise PluggyError("INVESTMENT_NOT_FOUND")
-
-
-def loans(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """An item's."""
-    query = asked.only("itemId")
-    item = _item(pluggy, asked, query.get("itemId", ""))
-    return page_of(
-        [records.loan_record(item, pluggy.world.account(each)) for each in item.of_kind(AccountKind.LOAN)]
-    )
-
-
-def identity(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """Who it is. An item whose login never worked has none."""
-    item = _item(pluggy, asked, asked.only("itemId").get("itemId", ""))
-    if item.holder is None or item.synced is None:
-        raise PluggyError("IDENTITY_NOT_FOUND")
-    return records.identity_record(item)
-
-
-def consents(pluggy: Emulator, asked: Asked, _: str) -> Told:
-    """What was allowed, where it goes by Open Finance."""
-    item = _item(pluggy, asked, asked.only("itemId").get("itemId", ""))
-    return page_of([records.consent_record(item)] if item.connector.open_finance else [])
-
-
-def categories(_: Emulator, asked: Asked, __: str) -> Told:
-    """Some of them."""
-    parent = asked.only("parentId").get("parentId")
-    shown = [ident for ident, (_, _, above) in records.CATEGORIES.items() if parent in {None, above}]
-    return page_of([records.category_record(each) for each in shown])
-
-
-def category(_: Emulator, __: Asked, ident: str) -> Told:
-    """One."""
-    if ident not in records.CATEGORIES:
-        raise PluggyError("CATEGORY_NOT_FOUND")
-    return records.category_record(ident)
 
 
 # Webhooks
@@ -428,49 +180,6 @@ def delete_webhook(pluggy: Emulator, asked: Asked, ident: str) -> Told:
     """Over."""
     pluggy.hooks.remove(pluggy.hooks.get(ident, asked.bearer.client_id))
     return {"count": 1}
-
-
-# What is found by what was asked
-
-
-def _text(told: Mapping[str, object], name: str) -> str | None:
-    return str(told[name]) if told.get(name) else None
-
-
-def _mine(pluggy: Emulator, asked: Asked) -> list[Item]:
-    return [each for each in pluggy.items if each.client_id == asked.bearer.client_id]
-
-
-def _item(pluggy: Emulator, asked: Asked, ident: str) -> Item:
-    """Raises PluggyError; also for an item that a connect token isn't for."""
-    if not _UUID.fullmatch(ident):
-        raise invalid("itemId must be a UUID")
-    session = asked.bearer.session
-    if session is not None and session.item != ident:
-        raise forbidden()
-    found = pluggy.items.get(ident, asked.bearer.client_id)
-    if found is None:
-        raise PluggyError("ITEM_NOT_FOUND")
-    pluggy.struck(found)
-    return found
-
-
-def _account(pluggy: Emulator, asked: Asked, ident: str | None) -> tuple[Item, AccountView]:
-    if ident is None or not _UUID.fullmatch(ident):
-        raise invalid("accountId should not be null or undefined,accountId must be a UUID")
-    for item in _mine(pluggy, asked):
-        for each in item.accounts():
-            if item.account_id(AccountId(each)) == ident:
-                pluggy.struck(item)
-                return item, pluggy.world.account(each)
-    raise PluggyError("ACCOUNT_NOT_FOUND")
-
-
-def _connector(ident: str) -> Connector:
-    found = CONNECTORS.get(int(ident)) if ident.isdigit() else None
-    if found is None:
-        raise PluggyError("CONNECTOR_NOT_FOUND")
-    return found
 
 
 def _parameters(found: Connector, body: Mapping[str, object]) -> Mapping[str, str]:
@@ -507,22 +216,22 @@ CALLS: Final[Mapping[tuple[str, str], Call]] = {
     ("POST", "/items/{id}/mfa"): send_mfa,
     ("PATCH", "/items/{id}/disable-auto-sync"): disable_auto_sync,
     ("GET", "/v2/items"): list_items,
-    ("GET", "/accounts"): accounts,
-    ("GET", "/accounts/{id}"): account,
-    ("GET", "/accounts/{id}/balance"): balance,
-    ("GET", "/v2/transactions"): transactions,
-    ("GET", "/transactions"): transactions_v1,
-    ("GET", "/transactions/{id}"): transaction,
-    ("GET", "/bills"): bills,
-    ("GET", "/bills/{id}"): bill,
-    ("GET", "/investments"): investments,
-    ("GET", "/investments/{id}"): investment,
-    ("GET", "/investments/{id}/transactions"): investment_transactions,
-    ("GET", "/loans"): loans,
-    ("GET", "/identity"): identity,
-    ("GET", "/consents"): consents,
-    ("GET", "/categories"): categories,
-    ("GET", "/categories/{id}"): category,
+    ("GET", "/accounts"): data.accounts,
+    ("GET", "/accounts/{id}"): data.account,
+    ("GET", "/accounts/{id}/balance"): data.balance,
+    ("GET", "/v2/transactions"): data.transactions,
+    ("GET", "/transactions"): data.transactions_v1,
+    ("GET", "/transactions/{id}"): data.transaction,
+    ("GET", "/bills"): data.bills,
+    ("GET", "/bills/{id}"): data.bill,
+    ("GET", "/investments"): data.investments,
+    ("GET", "/investments/{id}"): data.investment,
+    ("GET", "/investments/{id}/transactions"): data.investment_transactions,
+    ("GET", "/loans"): data.loans,
+    ("GET", "/identity"): data.identity,
+    ("GET", "/consents"): data.consents,
+    ("GET", "/categories"): data.categories,
+    ("GET", "/categories/{id}"): data.category,
     ("GET", "/webhooks"): webhooks,
     ("POST", "/webhooks"): create_webhook,
     ("GET", "/webhooks/{id}"): webhook,

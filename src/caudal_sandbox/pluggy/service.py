@@ -19,7 +19,8 @@ from caudal_sandbox.emulators import Ground, OverBanks, Shown, path_of
 from caudal_sandbox.faults import Fault, Kind, Strike
 from caudal_sandbox.playing import API_KINDS, CONTENT, before, check_status, first, played
 from caudal_sandbox.pluggy import pages
-from caudal_sandbox.pluggy.api import CALLS, FOR_BROWSERS, Asked, find
+from caudal_sandbox.pluggy.api import CALLS, FOR_BROWSERS, find
+from caudal_sandbox.pluggy.asked import Asked
 from caudal_sandbox.pluggy.emulator import Emulator, Options
 from caudal_sandbox.pluggy.errors import PluggyError, forbidden, invalid
 from caudal_sandbox.pluggy.items import Item
