@@ -12,6 +12,7 @@ from caudal_sandbox.pluggy.hooks import Courier, Hooks
 from caudal_sandbox.pluggy.items import Happening, Item, Items, Trigger
 from caudal_sandbox.pluggy.keys import Keys
 from caudal_sandbox.pluggy.limits import Limits
+from caudal_sandbox.pluggy.logins import MESSAGES
 from caudal_sandbox.pluggy.records import item_record
 
 _STEPS_MAX: Final = 20
@@ -58,7 +59,7 @@ class Emulator:
             del strike
             return {**record, "status": "UPDATING", "executionStatus": "TRANSACTIONS_IN_PROGRESS"}
         for strike in self._taken(Kind.INSTITUTION_DOWN):
-            code = strike.fault.word("code") or "SITE_NOT_AVAILABLE"
+            code = _code(strike, "SITE_NOT_AVAILABLE")
             error = {"code": code, "message": "The institution isn't available"}
             return {**record, "status": "OUTDATED", "executionStatus": code, "error": error}
         return record
@@ -126,7 +127,7 @@ class Emulator:
     def struck(self, item: Item) -> None:
         """The call is for that item: what befalls it befalls it now."""
         for strike in self._taken(Kind.LOGIN_REQUIRED) if item.synced else ():
-            self.break_login(item, strike.fault.word("code") or "INVALID_CREDENTIALS")
+            self.break_login(item, _code(strike, "INVALID_CREDENTIALS"))
         if item.synced and self._taken(Kind.REISSUED_IDS):
             self.reissue(item)
         if self._following and self._taken(Kind.MUTATION):
@@ -137,3 +138,9 @@ class Emulator:
         taken = [each for each in self._strikes if each.kind is kind]
         self._strikes = [each for each in self._strikes if each.kind is not kind]
         return taken
+
+
+def _code(strike: Strike, default: str) -> str:
+    """The item's error that the fault names; it may be meant for several providers, and name another's."""
+    said = strike.fault.word("code")
+    return said if said in MESSAGES else default
