@@ -29,6 +29,7 @@ class Life(NamedTuple):
 LIVES = {
     "plaid": Life(CountryCode.US, ("--institution", "ins_900003"), "person-1"),
     "truelayer": Life(CountryCode.GB),
+    "pluggy": Life(CountryCode.BR, ("--sandbox-password", "password-ok")),
     "bitcoin": Life(CountryCode.US),
 }
 """A provider without a line here has nobody who links it."""
@@ -62,5 +63,7 @@ def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
     assert (found["missing"], found["doubled"], found["unfounded"]) == (0, 0, 0), found
     assert found["movements"] > 100
     proofs = json.loads(caudal("proof", "--json", **environ).out)
-    assert proofs
-    assert {proof["verdict"] for proof in proofs} == {"proven"}, proofs
+    without = [proof for proof in proofs if proof["verdict"] != "proven"]
+    assert len(proofs) - len(without) > len(LIVES)
+    # What Pluggy tells of a card isn't known to be the sum of what was booked on it.
+    assert [(each["verdict"], each["currency"]) for each in without] == [("none", "BRL")], without

@@ -57,7 +57,7 @@ def connect(
         raise KeyError("that is no connect token")
     item = emulator.items.get(session.item, session.client_id)
     if item is None:
-        found: Connector | None = CONNECTORS.get(int(institution or DEFAULT))
+        found: Connector | None = CONNECTORS.get(int(institution or _home(emulator, said.get("user", ""))))
         if found is None:
             raise KeyError(f"no connector {institution}")
         item = emulator.items.make(session.client_id, found, said, "USER")
@@ -72,6 +72,23 @@ def connect(
         emulator.decide(item.oauth, decision)
     emulator.run(item)
     return _seen(item)
+
+
+def filled(fields: list[str], username: str) -> Mapping[str, str]:
+    """What somebody says to the fields of a bank's form. Raises KeyError for one that no form has."""
+    known = {"user": username, "password": PASSWORD, "cpf": CPF, "token": TOKEN}
+    return {name: known[name] for name in fields}
+
+
+def _home(emulator: Emulator, name: str) -> int:
+    """Where somebody of the world banks first; else the sandbox's own bank."""
+    holder = emulator.world.holder(name)
+    banks = {
+        each.institution.id: each.id
+        for each in CONNECTORS.values()
+        if each.institution and not each.open_finance
+    }
+    return banks.get(holder.accounts[0].institution.id, DEFAULT) if holder else DEFAULT
 
 
 def _seen(item: Item) -> Seen:

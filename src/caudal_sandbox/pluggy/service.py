@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caudal_sandbox.corruption import Json, Weak, corrupt
-from caudal_sandbox.door import DoorRoute, answer, read
+from caudal_sandbox.door import DoorRoute, Filling, answer, read
 from caudal_sandbox.economy.accounts import AccountKind
 from caudal_sandbox.emulators import Ground, OverBanks, Shown, path_of
 from caudal_sandbox.faults import Fault, Kind, Strike
@@ -27,7 +27,7 @@ from caudal_sandbox.pluggy.items import Item
 from caudal_sandbox.pluggy.limits import limited
 from caudal_sandbox.pluggy.logins import MESSAGES
 from caudal_sandbox.pluggy.names import uuid_of
-from caudal_sandbox.pluggy.person import Person, connect, finish
+from caudal_sandbox.pluggy.person import Person, connect, filled, finish
 
 WEAK: Final = Weak(
     places={
@@ -64,6 +64,7 @@ class Pluggy(OverBanks):
             DoorRoute("GET", "/items", self._items),
             DoorRoute("POST", "/items/{item_id}/{what}", self._item),
             DoorRoute("POST", "/link/finish", self._finish),
+            DoorRoute("POST", "/link/fields", self._fields),
         )
 
     def check(self, fault: Fault) -> None:
@@ -237,6 +238,10 @@ class Pluggy(OverBanks):
             raise ValueError(error.message) from None
         self.flush()
         return answer(seen)
+
+    async def _fields(self, request: Request) -> Response:
+        asked = await read(request, Filling)
+        return answer({"values": filled(asked.fields, asked.username)})
 
     def _told(self, item: Item) -> Mapping[str, object]:
         return {

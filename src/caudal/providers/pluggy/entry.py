@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from caudal.model.errors import ConfigError
-from caudal.providers.http import BudgetsOf, Observer
+from caudal.providers.http import BudgetsOf, Clock, Observer
 from caudal.providers.pluggy.client import BUDGETS, PluggyConfig
 from caudal.providers.pluggy.provider import DECLARATION, PluggyProvider
 from caudal.settings import Settings
@@ -11,7 +11,9 @@ from caudal.settings import Settings
 __all__ = ["BUDGETS", "DECLARATION", "opened", "sandboxed"]
 
 
-def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | None) -> PluggyProvider:
+def opened(
+    settings: Settings, clock: Clock, observe: Observer | None, budgets: BudgetsOf | None
+) -> PluggyProvider:
     """Raises ConfigError where its keys are missing."""
     told = settings.pluggy
     if not told.client_id or not told.secret:
@@ -27,7 +29,7 @@ def opened(settings: Settings, observe: Observer | None, budgets: BudgetsOf | No
         webhook_secret=told.webhook_secret,
     )
     kept = None if budgets is None else budgets("pluggy", BUDGETS)
-    return PluggyProvider(config, settings.http, budgets=kept, observer=observe)
+    return PluggyProvider(config, settings.http, clock=clock, budgets=kept, observer=observe)
 
 
 def sandboxed(settings: Settings, url: str) -> Settings:
