@@ -23,8 +23,8 @@ _BY_EXPONENT: Final = {
     4: "CLF UYW",
     # Withdrawn, but printed in statements that people still import.
     -2: "ATS BEF BYR CYP DEM EEK ESP FIM FRF GRD IEP ITL LTL LUF LVL MTL NLG PTE SIT SKK TRL VEF ZMK",
-    # Crypto assets: satoshi, wei, and the tokens' own decimals.
-    6: "USDC USDT",
+    # Crypto assets: satoshi, drop, wei, and the tokens' own decimals.
+    6: "USDC USDT XRP",
     8: "BCH BTC DOGE LTC",
     9: "SOL",
     18: "DAI ETH",

@@ -24,6 +24,9 @@ RATIO: Final = Context(prec=50, traps=[InvalidOperation, Overflow, Underflow])
 UNITS: Final = {code: Decimal(1).scaleb(-places) for code, places in EXPONENTS.items()}
 """The smallest amount of each currency, written with its places."""
 
+FINE_PLACES: Final = 12
+"""Decimal places of what exchanges keep: Bitso's own examples go down to 1e-12 of a peso."""
+
 _WHOLE_DIGITS_SURE: Final = DIGITS_MAX - max(EXPONENTS.values())
 """So many digits before the point are never too many, whatever the currency."""
 
@@ -56,7 +59,7 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
         amount = self.amount
         if type(amount) is not Decimal:
             raise MoneyError(f"money takes a Decimal, not {type(amount).__name__}")
-        places = EXPONENTS.get(self.currency)
+        places = self._places()
         if places is None:
             raise MoneyError(f"unknown currency {self.currency!r}")
         _, digits, exponent = amount.as_tuple()
@@ -68,13 +71,13 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
             raise MoneyError(f"an amount of {len(digits)} digits is not money")
 
     def __add__(self, other: "Money") -> "Money":
-        return Money(EXACT.add(self.amount, self._same(other).amount), self.currency)
+        return type(self)(EXACT.add(self.amount, self._same(other).amount), self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        return Money(EXACT.subtract(self.amount, self._same(other).amount), self.currency)
+        return type(self)(EXACT.subtract(self.amount, self._same(other).amount), self.currency)
 
     def __neg__(self) -> "Money":
-        return Money(EXACT.minus(self.amount), self.currency)
+        return type(self)(EXACT.minus(self.amount), self.currency)
 
     def __str__(self) -> str:
         return f"{self.amount:f} {self.currency}"
@@ -86,6 +89,10 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
             raise MoneyError(f"{text!r} is not an amount")
         return cls(Decimal(text), currency)
 
+    def _places(self) -> int | None:
+        """How many decimal places it may have; None for a currency nobody knows."""
+        return EXPONENTS.get(self.currency)
+
     def _same(self, other: "Money") -> "Money":
         if not isinstance(other, Money):
             raise MoneyError(f"money adds to money, not to {type(other).__name__}")
@@ -94,8 +101,18 @@ class Money(msgspec.Struct, frozen=True, order=False, gc=False):
         return other
 
 
+class FineMoney(Money, frozen=True, order=False, gc=False):
+    """Money as an exchange keeps it: exact in fractions of its currency's smallest unit, down to `FINE_PLACES` or the
+    asset's own, for fees and fills go below a cent there. Raises MoneyError as `Money` does for the rest.
+    """
+
+    def _places(self) -> int | None:
+        places = EXPONENTS.get(self.currency)
+        return None if places is None else max(places, FINE_PLACES)
+
+
 def in_units(amount: Decimal, currency: str) -> int:
-    """An amount of money, in the smallest unit of its currency."""
+    """An amount of money, in the smallest unit of its currency; what is finer is cut off."""
     return int(EXACT.scaleb(amount, EXPONENTS[currency]))
 
 

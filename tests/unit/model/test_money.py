@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from caudal.model.currencies import EXPONENTS, UNKNOWN, is_known
 from caudal.model.errors import MoneyError
-from caudal.model.money import DIGITS_MAX, EXACT, Money
+from caudal.model.money import DIGITS_MAX, EXACT, FINE_PLACES, FineMoney, Money
 
 
 def eur(text: str) -> Money:
@@ -232,3 +232,17 @@ def test_every_currency_has_a_code_in_capitals_and_places_the_store_can_keep() -
 )
 def test_currencies_have_the_places_of_their_standard(code: str, places: int) -> None:
     assert EXPONENTS[code] == places
+
+
+def test_an_exchange_s_fractions_of_a_cent_are_kept_to_the_last_place() -> None:
+    fee = FineMoney.of("-0.38488583", "MXN")
+    assert str(fee + FineMoney.of("59.21320500", "MXN")) == "58.82831917 MXN"
+    assert type(-fee) is FineMoney
+    with pytest.raises(MoneyError, match="decimal places"):
+        FineMoney(Decimal(1).scaleb(-FINE_PLACES - 1), "MXN")
+    with pytest.raises(MoneyError, match="unknown currency"):
+        FineMoney(Decimal(1), "MANA")
+
+
+def test_an_asset_s_own_places_are_never_fewer_at_an_exchange() -> None:
+    assert FineMoney(Decimal(1).scaleb(-18), "ETH").amount == Decimal("1E-18")

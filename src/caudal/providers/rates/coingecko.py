@@ -43,6 +43,7 @@ IDS: Final = {
     "SOL": "solana",
     "USDC": "usd-coin",
     "USDT": "tether",
+    "XRP": "ripple",
 }
 """Our asset → CoinGecko's id. Never by symbol: many coins share one."""
 _QUOTES: Final = ("USD", "EUR")
