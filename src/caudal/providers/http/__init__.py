@@ -20,6 +20,7 @@ from caudal.providers.http.messages import (
     Limited,
     Observer,
     Outcome,
+    Sign,
     Verdict,
     by_status,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Observer",
     "Outcome",
     "ProviderHttp",
+    "Sign",
     "SystemClock",
     "Verdict",
     "by_status",

@@ -207,6 +207,9 @@ class ProviderHttp:
         request = self._client.build_request(
             call.method, call.path, content=call.body, params=call.query or None, headers=call.headers
         )
+        if call.sign is not None:
+            target = request.url.raw_path.decode("ascii")
+            request.headers.update(call.sign(call.method, target, call.body or b""))
         response = await self._client.send(request, stream=True)
         try:
             if 300 <= response.status_code < 400:

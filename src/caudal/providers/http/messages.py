@@ -17,6 +17,10 @@ _PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 """RFC 3986 §3.3, beginning with one slash: two would name another host."""
 
 
+Sign = Callable[[str, str, bytes], Mapping[str, str]]
+"""(method, path with its query exactly as it is sent, body) → headers that hold for this one attempt."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """One request. Raises Refused where it could reach anything but a path of the provider's own."""
 
@@ -35,6 +39,8 @@ class Call(msgspec.Struct, frozen=True):
     """The bank behind the call, which can be down while the provider is up."""
     repeatable: bool = True
     """Whether sending it twice is harmless. If not (a token exchange) it is not sent again once it may have left."""
+    sign: Sign | None = None
+    """For signatures over the request itself, or that hold but once: asked before each attempt."""
     within: timedelta | None = None
     """Total time for this call, where it is less than the client's own bound."""
 

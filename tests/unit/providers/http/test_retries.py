@@ -393,3 +393,19 @@ def test_a_call_cancelled_while_it_waits_sends_nothing_more() -> None:
         return len(wire.asked)
 
     assert against(reply(503), act) == 1
+
+
+def test_each_attempt_is_signed_anew_over_what_is_sent() -> None:
+    signed: list[tuple[str, str, bytes]] = []
+
+    def sign(method: str, target: str, body: bytes) -> dict[str, str]:
+        signed.append((method, target, body))
+        return {"X-Signed": str(len(signed))}
+
+    async def act(wire: Wire, bench: Bench) -> list[bytes]:
+        await bench.http.send(call(path="/feed", query={"b": "1 2", "a": "x,y"}, body=b"{}", sign=sign))
+        return wire.asked
+
+    asked = against([reply(503), reply(200)], act)
+    assert [b"X-Signed: 1" in asked[0], b"X-Signed: 2" in asked[1]] == [True, True]
+    assert signed == [("POST", asked[0].split()[1].decode(), b"{}")] * 2
