@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
-SDK_VENV ?= .venv-sdk
+JUDGES_VENV ?= .venv-judges
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check
 
@@ -19,7 +19,7 @@ serve: $(VENV)/ready ## Keep Caudal's database up (makes a keyring first, where 
 	@$(BIN)/caudal keys init --if-missing
 	$(BIN)/caudal serve
 
-test: $(VENV)/ready $(SDK_VENV)/ready ## Run every test
+test: $(VENV)/ready $(JUDGES_VENV)/ready ## Run every test
 	$(BIN)/python -m pytest $(PYTEST)
 
 chaos: $(VENV)/ready ## Kill, cut off and starve everything, the full counts; the table goes into docs/reliability.md
@@ -43,7 +43,7 @@ bench: $(BENCH_VENV)/ready ## Measure speed and memory beside peers and floors (
 	$(BENCH_VENV)/bin/python -m tests.bench $(BENCH)
 
 clean: ## Take away what the other targets made here
-	rm -rf $(VENV) $(BENCH_VENV) $(SDK_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(JUDGES_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/ready: requirements/dev.lock requirements/build.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Caudal needs Python 3.11 or newer")'
@@ -59,7 +59,7 @@ $(BENCH_VENV)/ready: requirements/bench.lock requirements/build.lock pyproject.t
 	touch $@
 
 # Providers' own client libraries that judge an emulator from outside: they need not agree with what Caudal itself needs.
-$(SDK_VENV)/ready: requirements/sdk.lock
-	test -x $(SDK_VENV)/bin/python || $(PYTHON) -m venv $(SDK_VENV)
-	$(SDK_VENV)/bin/pip install $(PIP) --require-hashes -r requirements/sdk.lock
+$(JUDGES_VENV)/ready: requirements/judges.lock
+	test -x $(JUDGES_VENV)/bin/python || $(PYTHON) -m venv $(JUDGES_VENV)
+	$(JUDGES_VENV)/bin/pip install $(PIP) --require-hashes -r requirements/judges.lock
 	touch $@

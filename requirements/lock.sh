@@ -10,5 +10,6 @@ compile --extra dev --output-file requirements/dev.lock
 compile --extra dev --extra bench --output-file requirements/bench.lock
 printf "hatchling\neditables\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --output-file requirements/build.lock -
-printf "pluggy-sdk==1.0.0.post74\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  --no-emit-index-url --output-file requirements/sdk.lock -
+# Other people's clients that judge the emulators, in an environment of their own: nothing of ours goes in there.
+printf "ccxt==4.5.90\npluggy-sdk==1.0.0.post74\n" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --output-file requirements/judges.lock -

@@ -111,3 +111,16 @@ class PluggySettings(msgspec.Struct, frozen=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("", repr(self))]
+
+
+class BitsoSettings(msgspec.Struct, frozen=True):
+    """How Bitso is asked. `url`: elsewhere than at Bitso's own host. Keys are asked for when a login is linked."""
+
+    url: str = ""
+    webhook_url: str = ""
+    webhook_account: str = ""
+    """The login (Bitso's `client_id`) whose webhooks Bitso sends here: they don't name one."""
+    webhook_keys_path: str = "webhooks/public-key"
+    """Where Bitso lists the public keys of its webhooks, below `url`."""
+    webhook_signs: Literal["payload", "body"] = "payload"
+    """What Bitso signs of a webhook, of which its own documents and others' code differ."""

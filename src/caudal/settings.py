@@ -20,6 +20,9 @@ from caudal.provider_settings import (
     Count,
     PlaidSettings,
     PluggySettings,
+    BitsoSettings,
+    Count,
+    PlaidSettings,
     RatesSettings,
     TrueLayerSettings,
 )
@@ -192,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True):
     inbox: InboxBounds = InboxBounds()
     plaid: PlaidSettings = PlaidSettings()
     pluggy: PluggySettings = PluggySettings()
+    bitso: BitsoSettings = BitsoSettings()
     rates: RatesSettings = RatesSettings()
     bitcoin: BitcoinSettings = BitcoinSettings()
     truelayer: TrueLayerSettings = TrueLayerSettings()
@@ -222,6 +226,7 @@ _PREFIXES: Final = {
     "inbox": "INBOX_",
     "plaid": "PLAID_",
     "pluggy": "PLUGGY_",
+    "bitso": "BITSO_",
     "rates": "RATES_",
     "truelayer": "TRUELAYER_",
     "bitcoin": "BITCOIN_",

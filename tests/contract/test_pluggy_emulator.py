@@ -23,7 +23,7 @@ from caudal_sandbox.pluggy.service import Pluggy
 from caudal_sandbox.server import Sandbox
 
 ROOT = Path(__file__).parents[2]
-SDK = Path(os.environ.get("CAUDAL_SDK_VENV") or ROOT / ".venv-sdk")
+SDK = Path(os.environ.get("JUDGES_VENV") or ROOT / ".venv-judges")
 AURORA, AURORA_OPEN = 210, 610
 ANA = {"user": "ana", "password": "password-ok"}
 CPF = {"cpf": "416.799.495-00"}
@@ -102,7 +102,7 @@ def _walk(ask, client, item) -> None:  # type: ignore[no-untyped-def]
 def test_pluggys_own_client_reads_every_answer() -> None:
     python = SDK / "bin" / "python"
     if not python.exists():
-        pytest.skip("pluggy-sdk has an environment of its own: make .venv-sdk/ready")
+        pytest.skip("pluggy-sdk has an environment of its own: make .venv-judges/ready")
     with pluggy_sandbox() as (sandbox, _):
         run = subprocess.run(
             [python, ROOT / "tests" / "support" / "pluggy_sdk_walk.py", sandbox.url_of("pluggy")],

@@ -31,6 +31,7 @@ LIVES = {
     "truelayer": Life(CountryCode.GB),
     "pluggy": Life(CountryCode.BR, ("--sandbox-password", "password-ok")),
     "bitcoin": Life(CountryCode.US),
+    "bitso": Life(CountryCode.MX),
 }
 """A provider without a line here has nobody who links it."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 from typing import Final, Protocol, cast
 
@@ -16,6 +17,7 @@ _PACES: Final[dict[str, Pace]] = {
     "truelayer": FOUR_A_DAY,
     "bitcoin": Pace(),
     "pluggy": Pace(),
+    "bitso": Pace(every=timedelta(minutes=15)),
 }
 """Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and
 without importing the adapter. To add one is a line here, and a module `entry` in its folder."""

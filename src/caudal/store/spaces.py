@@ -110,8 +110,13 @@ async def add_connection(
     reference: str,
     institution: tuple[str, str, str | None],
 ) -> LinkedConnection:
-    """A new, active connection to an institution (its provider's id, name, country), under a label of its own."""
+    """A new, active connection to an institution (its provider's id, name, country), under a label of its own. Raises
+    ConflictError where the provider calls one that hasn't ended by the same `reference`."""
     await tx.run("lock_connections", space_id=space_id)
+    for row in await connections(tx, space_id):
+        if (row.provider, row.reference) == (provider, reference) and row.state != "revoked":
+            raise ConflictError(f"this login is linked already, as “{row.label}”: nothing was linked")
+    await tx.run("free_reference", space_id=space_id, provider=provider, reference=reference)
     institution_reference, name, country = institution
     kept = await tx.first(
         "upsert_institution",

@@ -39,6 +39,17 @@ values (%(space_id)s, %(provider)s, %(label)s, %(state)s)
 on conflict on constraint connection_label_unique do nothing
 returning connection_id, state
 
+-- name: free_reference
+-- What has ended lets go of its provider's name of the login, under which the same login may be linked anew.
+with ended as (
+    update caudal.connection set reference = reference || ' ended ' || connection_id
+    where space_id = %(space_id)s and provider = %(provider)s and reference = %(reference)s and state = 'revoked'
+    returning space_id, connection_id, reference
+)
+update caudal.schedule s set reference = ended.reference
+from ended
+where s.space_id = ended.space_id and s.connection_id = ended.connection_id
+
 -- name: insert_linked_connection
 -- A new connection to an institution. Its label is free: the caller holds the space's labels (lock_connections).
 -- It is due at once.
