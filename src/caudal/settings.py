@@ -17,12 +17,10 @@ from msgspec import Meta
 from caudal.model.errors import ConfigError
 from caudal.provider_settings import (
     BitcoinSettings,
-    Count,
-    PlaidSettings,
-    PluggySettings,
     BitsoSettings,
     Count,
     PlaidSettings,
+    PluggySettings,
     RatesSettings,
     TrueLayerSettings,
 )

@@ -100,7 +100,7 @@ def account_seen(known: Known) -> AccountSeen:
         number=None if told.type == "CREDIT" else bank_number or number or None,
         institution=known.bank or None,
         mask=digits[-_MASK:] or None,
-        withdraws=True,
+        lists=True,
     )
 
 
