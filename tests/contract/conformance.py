@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import msgspec
 import pytest
 from tests.support.plaid_script import HandClock
+from tests.support.world_clock import WorldClock
 
 from caudal.hub import comparison, connections, installation, links, spaces, syncs
 from caudal.hub.comparison import Comparison, TrueAccount
@@ -283,20 +284,6 @@ class Books(NamedTuple):
         assert found.equal, found
         assert found.movements > 10
         assert found.accounts > 0
-
-
-class WorldClock(HandClock):
-    """The world's time, and what was waited for beyond it."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(NOW)
-        self._world = world
-
-    def now(self) -> datetime:
-        return self._world.now + (self.time - NOW)
-
-    def monotonic(self) -> timedelta:
-        return self.now() - datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @contextmanager

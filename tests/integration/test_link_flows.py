@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from tests.support.asking_links import CODE, STATE, AskingProvider
 
 from caudal.cli import linking
+from caudal.cli.linking import LinkWish
 from caudal.cli.main import main
 from caudal.hub import connections, installation, links, spaces
 from caudal.hub.webhooks import Acceptor, Verdict
@@ -104,7 +105,10 @@ def test_a_secret_field_is_not_echoed_at_a_terminal(
     monkeypatch.setattr(linking.click, "prompt", prompt)
     monkeypatch.setattr(linking.sys, "stdin", Terminal())
     ask = linking.Ask({"key": "a key", "secret": "a secret"}, LinkState(""), frozenset({"secret"}))
-    assert dict(linking._asked(ask).values) == {"key": "typed", "secret": "typed"}
+    assert dict(asyncio.run(linking._asked(LinkWish("brook"), ask)).values) == {
+        "key": "typed",
+        "secret": "typed",
+    }
     assert hidden == {"a key": False, "a secret": True}
 
 

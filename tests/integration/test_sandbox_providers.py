@@ -4,43 +4,23 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from tests.support.command import Command
+from tests.support.lives import LIVES, Life, settle
 
 from caudal.providers import registry
 from caudal.settings import Settings
-from caudal_sandbox.economy.countries import CountryCode
 from caudal_sandbox.plaid.emulator import Options
 from caudal_sandbox.plaid.limits import Regime
 from caudal_sandbox.server import Sandbox
 from caudal_sandbox.world import World
 
 
-class Life(NamedTuple):
-    """Somebody who lives in `country`, and how they link at a provider. `name`: theirs; empty: the provider's."""
-
-    country: CountryCode
-    more: tuple[str, ...] = ()
-    name: str = ""
-
-
-LIVES = {
-    "plaid": Life(CountryCode.US, ("--institution", "ins_900003"), "person-1"),
-    "truelayer": Life(CountryCode.GB),
-    "pluggy": Life(CountryCode.BR, ("--sandbox-password", "password-ok")),
-    "bitcoin": Life(CountryCode.US),
-    "bitso": Life(CountryCode.MX),
-}
-"""A provider without a line here has nobody who links it."""
-
-
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     world = World(1, people=0, firms=0, begins=date(2026, 1, 1), now=datetime(2026, 3, 1, 12, tzinfo=UTC))
-    for provider, life in LIVES.items():
-        world.person(life.name or provider, life.country)
+    settle(world)
     with Sandbox(world, plaid=Options(limits=Regime.OFF)) as there:
         yield there
 
@@ -52,7 +32,7 @@ def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
     caudal = Command(settings, tmp_path)
     environ = {"CAUDAL_SANDBOX": sandbox.url, "CAUDAL_PREPARING_POLL_MS": "1"}
     for provider, life in LIVES.items():
-        linked = caudal("link", provider, *life.more, "--sandbox-user", life.name or provider, **environ)
+        linked = caudal("link", provider, *_said(provider, life), **environ)
         assert linked.code == 0, linked
     for _ in range(2):
         sandbox.advance(days=15)
@@ -68,3 +48,8 @@ def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
     assert len(proofs) - len(without) > len(LIVES)
     # What Pluggy tells of a card isn't known to be the sum of what was booked on it.
     assert [(each["verdict"], each["currency"]) for each in without] == [("none", "BRL")], without
+
+
+def _said(provider: str, life: Life) -> list[str]:
+    options = ["--sandbox-user", life.name or provider, "--sandbox-password", life.password]
+    return options + (["--institution", life.institution] if life.institution else [])

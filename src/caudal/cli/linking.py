@@ -100,7 +100,7 @@ async def linked(opened: Installation, space: Space, live: LiveProvider, wish: L
                 case Visit():
                     step = await _visited(walk, step, port)
                 case Ask():
-                    step = await walk.next(await _asked(walk, step))
+                    step = await walk.next(await _asked(walk.wish, step))
                 case Candidate(already=LinkedConnection() as already) if not wish.again:
                     _offer_to_mend(already, wish)
                     walk.relink = already
@@ -125,12 +125,12 @@ async def _way_back(walk: Walk) -> AsyncIterator[tuple[Returning | None, str]]:
             yield port, port.url
 
 
-async def _asked(walk: Walk, ask: Ask) -> Fields:
+async def _asked(wish: LinkWish, ask: Ask) -> Fields:
     """What the person says to each field. Without a terminal each is a line of standard input. Raises Refused where
     there are too few."""
-    if walk.wish.sandbox is not None:
+    if wish.sandbox is not None:
         return Fields(
-            ask.state, await asyncio.to_thread(_filled, walk.live.name, list(ask.fields), walk.wish.sandbox)
+            ask.state, await asyncio.to_thread(_filled, wish.provider, list(ask.fields), wish.sandbox)
         )
     if ask.why:
         show.errors.print(show.text(ask.why), highlight=False)

@@ -212,18 +212,18 @@ class Emulator:
 
     def _window(self, connection: Connection, query: Mapping[str, str]) -> tuple[date, date]:
         """From day to day. Raises invalid_date_range, sca_exceeded. Without both: the last three months [?]."""
-        now = self.world.now
-        latest = max(now, self.clock()).date()
+        now, zone = self.world.now, connection.holder.land.zone
+        latest = max(now, self.clock()).astimezone(zone).date()
         try:
             start, end = (date.fromisoformat(query[name][:10]) for name in ("from", "to"))
         except KeyError:
-            return now.date() - 3 * _MONTH, latest
+            return latest - 3 * _MONTH, latest
         except ValueError:
             raise Refused("validation_error") from None
         if start > end or end > latest or start < latest - connection.bank.quirks.history_months_max * _MONTH:
             raise Refused("invalid_date_range")
         late = now - connection.authenticated_at > DEEP_FOR
-        if late and start < now.date() - timedelta(days=SHALLOW_DAYS):
+        if late and start < now.astimezone(zone).date() - timedelta(days=SHALLOW_DAYS):
             raise Refused("sca_exceeded")
         return start, end
 

@@ -129,7 +129,9 @@ class _Course:
 
     @property
     def _today(self) -> date:
-        return day_at(self._clock.now(), self._country)
+        """The bank's day, or UTC's where that is earlier: by which of them a range may not end later isn't told [?]."""
+        now = self._clock.now()
+        return min(day_at(now, self._country), now.date())
 
     async def identify(self) -> None:
         """Whose consent this is. Raises NeedsUser where it is over."""
