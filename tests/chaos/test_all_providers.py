@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.support import chaos
 from tests.support.books import faults as unsound
-from tests.support.lives import LIVES, settle
+from tests.support.lives import LIVES, bank_of, settle
 from tests.support.world_clock import WorldClock
 
 from caudal.cli.linking import LinkWish, linked
@@ -77,8 +77,9 @@ class Household:
     def wish(self, provider: str, relink: str | None = None) -> LinkWish:
         """How somebody links there, or mends."""
         life = LIVES[provider]
-        person = (self.sandbox.url, life.name or provider, life.password)
-        return LinkWish(provider, life.institution, relink=relink, sandbox=person, asks=False)
+        person = (self.sandbox.url, provider, life.password)
+        bank = bank_of(self.sandbox.world, provider)
+        return LinkWish(provider, bank, relink=relink, sandbox=person, asks=False)
 
     async def link(self, provider: str) -> None:
         """Link it, as at the command line."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.command import Command
-from tests.support.lives import LIVES, Life, settle
+from tests.support.lives import LIVES, bank_of, settle
 
 from caudal.providers import registry
 from caudal.settings import Settings
@@ -31,8 +31,8 @@ def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
     assert LIVES.keys() == registry.paces().keys()
     caudal = Command(settings, tmp_path)
     environ = {"CAUDAL_SANDBOX": sandbox.url, "CAUDAL_PREPARING_POLL_MS": "1"}
-    for provider, life in LIVES.items():
-        linked = caudal("link", provider, *_said(provider, life), **environ)
+    for provider in LIVES:
+        linked = caudal("link", provider, *_said(sandbox.world, provider), **environ)
         assert linked.code == 0, linked
     for _ in range(2):
         sandbox.advance(days=15)
@@ -50,6 +50,7 @@ def test_each_provider_is_linked_pulled_and_proven_from_the_command_line(
     assert [(each["verdict"], each["currency"]) for each in without] == [("none", "BRL")], without
 
 
-def _said(provider: str, life: Life) -> list[str]:
-    options = ["--sandbox-user", life.name or provider, "--sandbox-password", life.password]
-    return options + (["--institution", life.institution] if life.institution else [])
+def _said(world: World, provider: str) -> list[str]:
+    bank = bank_of(world, provider)
+    options = ["--sandbox-user", provider, "--sandbox-password", LIVES[provider].password]
+    return [*options, "--institution", bank] if bank else options
