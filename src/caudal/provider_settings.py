@@ -79,6 +79,40 @@ class TrueLayerSettings(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
+class BelvoSettings(msgspec.Struct, frozen=True):
+    """The operator's organisation at Belvo. `url`, `widget_url`: elsewhere than Belvo's own, for the sandbox."""
+
+    secret_id: str = ""
+    secret_password: str = ""
+    environment: str = "production"
+    """``production`` or ``sandbox``."""
+    url: str = ""
+    widget_url: str = "https://widget.belvo.io/"
+    webhook_url: str = ""
+    authorization: str = ""
+    """The header that Belvo's dashboard sends with webhooks, whole (``Bearer …``); without it none is believed."""
+    company: str = ""
+    company_icon: str = ""
+    company_logo: str = ""
+    """Addresses of pictures. Belvo's widget shows who asks."""
+    terms_url: str = ""
+    landing_url: str = ""
+    """Where the widget leaves people; the terms where it is empty."""
+    purpose: str = ""
+    """What their data is for, in their language, up to 140 characters."""
+    investments: bool = False
+    """Have positions fetched: Belvo charges for them."""
+    legacy: bool = False
+    """Offer the credential links of 2023 (Mexico, Colombia), which Belvo sells no more."""
+
+    def __repr__(self) -> str:
+        state = "set" if self.secret_password else "not set"
+        return f"BelvoSettings(environment={self.environment!r}, url={self.url!r}, secret_password={state})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]
+
+
 class BitcoinSettings(msgspec.Struct, frozen=True):
     """Where the chain is read."""
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from caudal.model.errors import ConfigError
 from caudal.provider_settings import (
+    BelvoSettings,
     BitcoinSettings,
     BitsoSettings,
     Count,
@@ -197,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True):
     rates: RatesSettings = RatesSettings()
     bitcoin: BitcoinSettings = BitcoinSettings()
     truelayer: TrueLayerSettings = TrueLayerSettings()
+    belvo: BelvoSettings = BelvoSettings()
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home!r}, database_url={'set' if self.database_url else 'not set'}, …)"
@@ -227,6 +229,7 @@ _PREFIXES: Final = {
     "bitso": "BITSO_",
     "rates": "RATES_",
     "truelayer": "TRUELAYER_",
+    "belvo": "BELVO_",
     "bitcoin": "BITCOIN_",
 }
 """Group → what its variables begin with, after ``CAUDAL_``."""
@@ -236,6 +239,8 @@ _SECRETS: Final = {
     "CAUDAL_TRUELAYER_CLIENT_SECRET",
     "CAUDAL_PLUGGY_SECRET",
     "CAUDAL_PLUGGY_WEBHOOK_SECRET",
+    "CAUDAL_BELVO_SECRET_PASSWORD",
+    "CAUDAL_BELVO_AUTHORIZATION",
     "CAUDAL_RATES_BANXICO_TOKEN",
     "CAUDAL_RATES_COINGECKO_KEY",
 }

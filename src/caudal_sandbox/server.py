@@ -14,6 +14,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from caudal_sandbox.belvo.service import Belvo
 from caudal_sandbox.bitso.service import Bitso
 from caudal_sandbox.control import PREFIX, Control
 from caudal_sandbox.emulators import Ground, Maker, ProviderEmulator, lies_below, mounted
@@ -37,7 +38,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
 
-MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin, Pluggy, Bitso)
+MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin, Pluggy, Bitso, Belvo)
 """Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 

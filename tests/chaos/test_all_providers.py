@@ -141,7 +141,7 @@ class Household:
             if proof.verdict != "proven":
                 assert proof.verdict == "none", (when, proof)
                 assert proof.currency == "BRL", (when, proof)
-                assert kinds[proof.account_id] == "card", (when, proof)
+                assert kinds[proof.account_id] in {"card", "investment"}, (when, proof)
         assert await unsound(self.opened.store, self.space.space_id) == {}, when
 
 

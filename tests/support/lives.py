@@ -23,6 +23,7 @@ LIVES: Final = {
     "bitcoin": Life(CountryCode.US),
     "pluggy": Life(CountryCode.BR, password="password-ok"),
     "bitso": Life(CountryCode.MX),
+    "belvo": Life(CountryCode.BR),
 }
 
 

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 _WESTERNMOST: Final = {
     "AT": "Europe/Vienna",
     "BE": "Europe/Brussels",
+    "BR": "America/Rio_Branco",
     "CA": "America/Vancouver",
+    "CO": "America/Bogota",
     "DE": "Europe/Berlin",
     "DK": "Europe/Copenhagen",
     "EE": "Europe/Tallinn",
@@ -20,6 +22,7 @@ _WESTERNMOST: Final = {
     "IT": "Europe/Rome",
     "LT": "Europe/Vilnius",
     "LV": "Europe/Riga",
+    "MX": "America/Tijuana",
     "NL": "Europe/Amsterdam",
     "NO": "Europe/Oslo",
     "PL": "Europe/Warsaw",

@@ -15,6 +15,7 @@ from caudal.settings import Settings
 _PACES: Final[dict[str, Pace]] = {
     "plaid": Pace(),
     "truelayer": FOUR_A_DAY,
+    "belvo": Pace(timedelta(hours=6)),
     "bitcoin": Pace(),
     "pluggy": Pace(),
     "bitso": Pace(every=timedelta(minutes=15)),
