@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from caudal.model.errors import Malformed
 from caudal.providers.bitcoin.config import BitcoinConfig
-from caudal.providers.bitcoin.errors import NotThere, error_for, judge
+from caudal.providers.bitcoin.errors import NotThere, error_for
 from caudal.providers.bitcoin.keys import Script
 from caudal.providers.bitcoin.payloads import BLOCK, BLOCK_STATUS, RECORDS, STATS, Block, Stats
 from caudal.providers.http import (
@@ -23,6 +23,7 @@ from caudal.providers.http import (
     LocalBudgets,
     Observer,
     ProviderHttp,
+    by_status_alone,
 )
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -105,7 +106,7 @@ class Servers:
             ProviderHttp(
                 "bitcoin",
                 url,
-                judge=judge,
+                judge=by_status_alone,
                 budgets=budgets or LocalBudgets(config.budgets, clock=clock),
                 bounds=bounds,
                 clock=clock,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from caudal.model.errors import ProviderError, RateLimited, Refused, Unavailable
-from caudal.providers.http import Answer, Later, Verdict, by_status
+from caudal.providers.http import Answer
 
 A_MINUTE: Final = timedelta(minutes=1)
 """Where a limit was met: no server says for how long."""
@@ -44,9 +44,3 @@ def error_for(operation: str, answer: Answer) -> ProviderError:
     if answer.status >= 500 or answer.status == 408:
         return Unavailable(message)
     return Refused(f"{message}, and not in Esplora's words: is CAUDAL_BITCOIN_URL right?")
-
-
-def judge(answer: Answer) -> Verdict:
-    """Whether asking again helps."""
-    verdict = by_status(answer)
-    return Later(provider_wide=True) if isinstance(verdict, Later) else verdict

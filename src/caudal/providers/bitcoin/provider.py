@@ -14,13 +14,13 @@ from caudal.providers.base import (
     LinkAnswer,
     LinkRequest,
     LinkStep,
-    WithoutWebhooks,
 )
 from caudal.providers.bitcoin import pull
 from caudal.providers.bitcoin.client import Servers
 from caudal.providers.bitcoin.config import BitcoinConfig
 from caudal.providers.bitcoin.link import Linking, opened
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
+from caudal.providers.watched import Watching
 
 CAPABILITIES: Final = frozenset(
     {
@@ -50,7 +50,7 @@ DECLARATION: Final = Declaration(
 )
 
 
-class BitcoinProvider(WithoutWebhooks):
+class BitcoinProvider(Watching):
     """Wallets by Esplora: one in a process, for one event loop; a context that holds its connections."""
 
     name = "bitcoin"
@@ -100,9 +100,3 @@ class BitcoinProvider(WithoutWebhooks):
     async def continue_link(self, answer: LinkAnswer) -> LinkStep:
         """The next step of a link."""
         return await self._linking.go_on(answer)
-
-    async def refresh(self, access: Access) -> None:
-        """Does nothing: the next pull reads the chain as it is then."""
-
-    async def revoke(self, access: Access) -> None:
-        """Does nothing: no server knows of the connection. Forgetting its secrets is all there is."""

@@ -1,12 +1,9 @@
 """Our cursor: where a watch over one wallet stands, as compact JSON text. No key and no address is in it."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
-import msgspec
-
-from caudal.model.changes import Cursor
-from caudal.model.errors import CursorInvalid
+from caudal.providers.watched import Watch
 
 UNREAD_MAX: Final = 3
 """How many pulls in a row may wait for a record that can't be read, before the rest is taken to be all."""
@@ -46,7 +43,7 @@ class Locked(NamedTuple):
     sats: int
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Watch, frozen=True):
     """Where the watch stands. `marks` are of used scripts, by ``branch:index``."""
 
     base: Place | None = None
@@ -61,23 +58,3 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """Day and figures of the balances told last."""
     unread: int = 0
     """How many pulls in a row had a record that can't be read."""
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """From a cursor. Raises CursorInvalid, from the beginning, where it isn't one of ours."""
-        if not cursor:
-            return cls()
-        try:
-            return msgspec.json.decode(cursor, type=cls)
-        except msgspec.DecodeError:
-            raise CursorInvalid(
-                "bitcoin: the cursor is none of this adapter's; reading the wallet from the beginning",
-                restart="",
-            ) from None
-
-    def cursor(self) -> Cursor:
-        """As a cursor."""
-        return Cursor(_ENCODER.encode(self).decode())
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="deterministic")

@@ -23,6 +23,7 @@ from caudal.providers.http.messages import (
     Sign,
     Verdict,
     by_status,
+    by_status_alone,
 )
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "SystemClock",
     "Verdict",
     "by_status",
+    "by_status_alone",
     "redact",
 ]

@@ -31,7 +31,7 @@ class Call(msgspec.Struct, frozen=True):
     """Below the base URL, beginning with a slash; variable parts quoted by the caller."""
     body: bytes | None = None
     query: Mapping[str, str] = {}
-    """Never a secret: servers and proxies log URLs."""
+    """Never a secret, unless the provider takes it nowhere else: servers and proxies log URLs."""
     headers: Mapping[str, str] = {}
     item: str | None = None
     """The provider's name for one login (Plaid: Item). A budget may be each item's own."""
@@ -109,6 +109,12 @@ def by_status(answer: Answer) -> Verdict:
     if answer.status == 408 or answer.status >= 500:
         return Later()
     return Failed() if answer.status >= 400 else Fine()
+
+
+def by_status_alone(answer: Answer) -> Verdict:
+    """`by_status`, where nobody stands behind the provider: what fails is its own."""
+    verdict = by_status(answer)
+    return Later(provider_wide=True) if isinstance(verdict, Later) else verdict
 
 
 class Outcome(enum.StrEnum):

@@ -18,7 +18,7 @@ from caudal.model.errors import (
     Revoked,
     Unavailable,
 )
-from caudal.providers.http import Answer, Failed, Fine, Later, Limited, Verdict, by_status, redact
+from caudal.providers.http import Answer, Failed, Fine, Later, Limited, Verdict, by_status_alone, redact
 from caudal.providers.truelayer.payloads import Problem, TrueLayerError
 
 _BANK_PAUSE: Final = timedelta(minutes=15)
@@ -178,8 +178,7 @@ def judge(answer: Answer) -> Verdict:
     """Whether asking again helps. The day's limit is its connection's and endpoint's own: it holds up nobody else."""
     told = _told(answer) if answer.status >= 400 else None
     if told is None:
-        verdict = by_status(answer)
-        return Later(provider_wide=True) if isinstance(verdict, Later) else verdict
+        return by_status_alone(answer)
     code = told[0]
     if code in {"internal_server_error", "temporarily_unavailable", "unknown-error"}:
         return Later(provider_wide=True)

@@ -7,8 +7,8 @@ import pytest
 from tests.support.shared import shared
 
 from caudal.model.errors import ProviderError, RateLimited, Refused, Unavailable
-from caudal.providers.bitcoin.errors import RULES, NotThere, PageLost, error_for, judge
-from caudal.providers.http import Answer, Failed, Later, Limited
+from caudal.providers.bitcoin.errors import RULES, NotThere, PageLost, error_for
+from caudal.providers.http import Answer, Failed, Later, Limited, by_status_alone
 
 
 def answer(status: int, body: str, after: timedelta | None = None) -> Answer:
@@ -48,9 +48,9 @@ def _beginnings(body: str) -> list[str]:
 
 
 def test_what_passes_by_itself_is_asked_again() -> None:
-    assert judge(answer(502, "")) == Later(provider_wide=True)
-    assert judge(answer(429, "", timedelta(seconds=3))) == Limited(timedelta(seconds=3))
-    assert judge(answer(404, "Transaction not found")) == Failed()
+    assert by_status_alone(answer(502, "")) == Later(provider_wide=True)
+    assert by_status_alone(answer(429, "", timedelta(seconds=3))) == Limited(timedelta(seconds=3))
+    assert by_status_alone(answer(404, "Transaction not found")) == Failed()
 
 
 def test_a_server_that_is_none_is_told_where_to_set_it() -> None:
