@@ -19,6 +19,7 @@ from caudal_sandbox.bitso.service import Bitso
 from caudal_sandbox.control import PREFIX, Control
 from caudal_sandbox.emulators import Ground, Maker, ProviderEmulator, lies_below, mounted
 from caudal_sandbox.esplora.service import Bitcoin
+from caudal_sandbox.ethereum.service import EthereumService
 from caudal_sandbox.faults import Faults
 from caudal_sandbox.plaid.emulator import Emulator, Options
 from caudal_sandbox.plaid.service import Plaid
@@ -38,7 +39,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than clients wait between calls, so that only faults break one."""
 START_WITHIN_SECONDS: Final = 30
 
-MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin, Pluggy, Bitso, Belvo)
+MAKERS: Final[tuple[Maker, ...]] = (TrueLayer, Bitcoin, Pluggy, Bitso, Belvo, EthereumService)
 """Every emulator beside Plaid's, which has the root to itself. To add one is a line here."""
 
 
