@@ -158,3 +158,30 @@ class BitsoSettings(msgspec.Struct, frozen=True):
     """Where Bitso lists the public keys of its webhooks, below `url`."""
     webhook_signs: Literal["payload", "body"] = "payload"
     """What Bitso signs of a webhook, of which its own documents and others' code differ."""
+
+
+class EthereumSettings(msgspec.Struct, frozen=True):
+    """Where the chain is read."""
+
+    url: str = ""
+    """The explorer's API, ending in ``/api``; empty: the public one of `dialect`, which then learns which addresses
+    are one person's."""
+    dialect: Literal["etherscan", "blockscout"] = "etherscan"
+    key: str = ""
+    """The explorer's. It goes into the query of every call: it has no other place."""
+    rpc_url: str = ""
+    """A node (JSON-RPC), for balances at a very block. May hold a key, so it is a secret."""
+    chain_id: Count = 1
+    tokens: str = ""
+    """More contracts whose tokens are told: ``contract=CODE``, comma-separated, of codes that Caudal knows."""
+    page_rows: Count = 1_000
+    """Rows asked for at once; paid plans allow up to 10,000."""
+    rows_max: Count = 50_000
+    """Rows of one list of one address, beyond which it is refused."""
+
+    def __repr__(self) -> str:
+        state = "set" if self.key else "not set"
+        return f"EthereumSettings(dialect={self.dialect!r}, chain_id={self.chain_id}, key={state})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("", repr(self))]

@@ -20,6 +20,7 @@ from caudal.provider_settings import (
     BitcoinSettings,
     BitsoSettings,
     Count,
+    EthereumSettings,
     PlaidSettings,
     PluggySettings,
     RatesSettings,
@@ -197,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True):
     bitso: BitsoSettings = BitsoSettings()
     rates: RatesSettings = RatesSettings()
     bitcoin: BitcoinSettings = BitcoinSettings()
+    ethereum: EthereumSettings = EthereumSettings()
     truelayer: TrueLayerSettings = TrueLayerSettings()
     belvo: BelvoSettings = BelvoSettings()
 
@@ -231,6 +233,7 @@ _PREFIXES: Final = {
     "truelayer": "TRUELAYER_",
     "belvo": "BELVO_",
     "bitcoin": "BITCOIN_",
+    "ethereum": "ETHEREUM_",
 }
 """Group → what its variables begin with, after ``CAUDAL_``."""
 
@@ -241,6 +244,8 @@ _SECRETS: Final = {
     "CAUDAL_PLUGGY_WEBHOOK_SECRET",
     "CAUDAL_BELVO_SECRET_PASSWORD",
     "CAUDAL_BELVO_AUTHORIZATION",
+    "CAUDAL_ETHEREUM_KEY",
+    "CAUDAL_ETHEREUM_RPC_URL",
     "CAUDAL_RATES_BANXICO_TOKEN",
     "CAUDAL_RATES_COINGECKO_KEY",
 }

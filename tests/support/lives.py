@@ -24,6 +24,7 @@ LIVES: Final = {
     "pluggy": Life(CountryCode.BR, password="password-ok"),
     "bitso": Life(CountryCode.MX),
     "belvo": Life(CountryCode.BR),
+    "ethereum": Life(CountryCode.US),
 }
 
 

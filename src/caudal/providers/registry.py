@@ -19,6 +19,7 @@ _PACES: Final[dict[str, Pace]] = {
     "bitcoin": Pace(),
     "pluggy": Pace(),
     "bitso": Pace(every=timedelta(minutes=15)),
+    "ethereum": Pace(),
 }
 """Every provider, in the order in which they are shown, with the pace its declaration says: asked for often, and
 without importing the adapter. To add one is a line here, and a module `entry` in its folder."""
