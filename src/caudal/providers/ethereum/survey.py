@@ -167,8 +167,8 @@ async def rows(
             middle = (first + last) // 2
             spans += [(middle + 1, last), (first, middle)]
             continue
+        blocks = _blocks(page, action, first, last)
         if len(page) >= full:
-            blocks = _blocks(page, action)
             if blocks[-1] > first:
                 page = [row for row, block in zip(page, blocks, strict=True) if block < blocks[-1]]
                 spans.append((blocks[-1], last))
@@ -198,15 +198,17 @@ async def _one_block(
     raise Refused(f"ethereum {action}: one block has more than {WINDOW_MAX} rows of one address")
 
 
-def _blocks(page: Sequence[Raw], action: str) -> list[int]:
-    """The block of each row; of one that doesn't say, that of the row before it. Raises Malformed unless they are in
-    order."""
-    blocks: list[int] = []
+def _blocks(page: Sequence[Raw], action: str, first: int, last: int) -> list[int]:
+    """The block of each row; of one that doesn't say, that of the row before it. Raises Malformed unless they are those
+    that were asked for, in order."""
+    blocks = [first]
     for row in page:
         try:
             blocks.append(int(NUMBERED.decode(row).block_number))
         except msgspec.DecodeError:
-            blocks.append(blocks[-1] if blocks else 0)
-    if blocks != sorted(blocks):
-        raise Malformed(f"ethereum {action}: answer", "its rows aren't in the order that was asked for")
-    return blocks
+            blocks.append(blocks[-1])
+    if blocks != sorted(blocks) or blocks[-1] > last:
+        raise Malformed(
+            f"ethereum {action}: answer", "its rows aren't those, in that order, that were asked for"
+        )
+    return blocks[1:]

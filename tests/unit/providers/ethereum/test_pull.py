@@ -452,6 +452,17 @@ def test_rows_that_are_not_in_order_are_not_believed() -> None:
         watch.pull()
 
 
+def test_rows_of_other_blocks_than_were_asked_for_are_not_believed() -> None:
+    watch = Watch()
+    watch.settled()
+    watch.life.pay(watch.own, 5)
+    watch.mine()
+    tip = watch.chain.tip.number
+    watch.change = swapped(f'"blockNumber":"{tip}"', f'"blockNumber":"{tip - 90}"', "txlist")
+    with pytest.raises(Malformed, match="asked for"):
+        watch.pull()
+
+
 def test_a_block_that_comes_amid_a_pull_is_read_too_and_the_balance_is_of_one_block() -> None:
     watch = Watch()
     watch.pull()
