@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.support import chaos
 from tests.support.books import faults as unsound
-from tests.support.lives import LIVES, bank_of, settle
+from tests.support.linkers import LIVES, bank_of, settle
 from tests.support.world_clock import WorldClock
 
 from caudal.cli.linking import LinkWish, linked

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.command import Command
-from tests.support.lives import LIVES, bank_of, settle
+from tests.support.linkers import LIVES, bank_of, settle
 
 from caudal.providers import registry
 from caudal.settings import Settings
