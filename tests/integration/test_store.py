@@ -122,7 +122,7 @@ def test_who_falls_silent_amid_a_transaction_leaves_no_lock_behind(
 
     async def lock(store: Store, then: Callable[[], Awaitable[None]] | None = None) -> None:
         async with asyncio.timeout(10), store.installation() as tx:
-            await tx.run("lock_names", wanted=True, space_id=space)
+            await tx.run("lock_names", space_id=space)
             if then is not None:
                 await then()
 

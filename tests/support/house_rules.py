@@ -17,7 +17,16 @@ CONNECTS = {"store/database.py", "store/revision.py", "store/migrate.py", "store
 BEGINS = {"store/database.py"}
 SCOPES = {"store/sql/spaces.sql", "store/migrations/versions/0001_foundation.up.sql", "store/schema.txt"}
 READS_ENVIRONMENT = re.compile(r"settings\.py|vault/keyring\.py|store/server/\w+\.py")
-EXACT_ROOMS = ("model/", "matching/", "providers/", "hub/", "store/pages.py", "store/ledger.py", "sync/")
+EXACT_ROOMS = (
+    "model/",
+    "matching/",
+    "providers/",
+    "hub/",
+    "store/pages.py",
+    "store/beside.py",
+    "store/ledger.py",
+    "sync/",
+)
 SCORES = {"providers/file/csv/columns.py", "providers/file/csv/proposal.py"}
 """Weigh evidence, not money."""
 SQL = re.compile(

@@ -147,7 +147,7 @@ async def hold(tx: Transaction, space_id: UUID) -> None:
     Connections before names, as a page takes them, so that two never wait crosswise."""
     await tx.run("steer_planner")
     await tx.run("hold_connections", space_id=space_id)
-    await tx.run("lock_names", space_id=space_id, wanted=True)
+    await tx.run("lock_names", space_id=space_id)
 
 
 async def bookings(tx: Transaction, space_id: UUID) -> list[Booking]:

@@ -251,7 +251,6 @@ async def _prepare(connection: psycopg.AsyncConnection) -> None:
         await tx.run("incoming_table")
         await tx.run("resolved_table")
         await tx.run("happened_table")
-        await tx.run("happened_index")
         await tx.run("stirred_table")
 
 

@@ -1,10 +1,11 @@
 """Writing one page: its observations, what follows from them, and its cursor, in the caller's transaction.
 
 A page costs the same number of statements whatever its size: copied once into a temporary table, compared with
-the latest versions of its chains, written by set statements (DESIGN §6). Applying it again changes nothing.
+the latest versions of its chains, written by set statements (DESIGN §6). Applying it again changes nothing. What a page
+tells none of is not written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -20,17 +21,17 @@ from caudal.model.changes import (
     Status,
     TransactionGone,
     TransactionSeen,
-    Unreadable,
 )
 from caudal.model.errors import NotFound, Revoked, Superseded
-from caudal.store.database import Transaction, json_rows, storable
+from caudal.store.beside import balance_rows, complete_rows, holding_rows, quarantine_rows, window_rows
+from caudal.store.database import Transaction, json_rows
 from caudal.store.incoming import copy_text, families
 from caudal.store.showing import PageTarget, ShownHere, see_accounts
 
 
 class PageCounts(msgspec.Struct, frozen=True):
     """What one page did: transactions `created`, `changed`, `gone`, of `seen` told; items in `quarantined`; what
-    the person chose not to see is `left_out`."""
+    the person chose not to see is `left_out`. `quiet`: it told nothing that anything can follow from."""
 
     seen: int
     created: int
@@ -40,6 +41,7 @@ class PageCounts(msgspec.Struct, frozen=True):
     left_out: int
     accounts: frozenset[UUID]
     """The accounts the page spoke of."""
+    quiet: bool = False
 
     def and_then(self, more: "PageCounts") -> "PageCounts":
         """Both together."""
@@ -51,6 +53,7 @@ class PageCounts(msgspec.Struct, frozen=True):
             quarantined=self.quarantined + more.quarantined,
             left_out=self.left_out + more.left_out,
             accounts=self.accounts | more.accounts,
+            quiet=self.quiet and more.quiet,
         )
 
 
@@ -84,7 +87,8 @@ class _Created(msgspec.Struct, frozen=True):
 
 class StagedPage(msgspec.Struct, frozen=True):
     """A page whose transactions are in the database's hands: copied, not yet compared. `alone`: its space has one
-    account, or none."""
+    account, or none. `balances`: the rows of those it told. `accounts_news`: it told of accounts what wasn't known.
+    `two_ids`: some of its movements may go by either."""
 
     page: Page
     accounts: Mapping[SourceRef, ShownHere]
@@ -94,6 +98,9 @@ class StagedPage(msgspec.Struct, frozen=True):
     sweep: str
     rested_at: datetime | None
     alone: bool
+    balances: str
+    accounts_news: bool
+    two_ids: bool
 
 
 async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cursor) -> StagedPage:
@@ -112,7 +119,8 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     standing = await tx.first("standing_cursor", _Standing, **scope, stream=target.stream) or _Standing()
     if standing.value != after:
         raise Superseded(f"connection {target.connection_id}: another run has come further; this one ends")
-    accounts, count = await see_accounts(tx, target, page.changes)
+    shown = await see_accounts(tx, target, page.changes)
+    accounts = shown.accounts
     wanted = _wanted(page.changes, accounts, held.history_from)
     left_out, page = len(page.changes) - len(wanted), msgspec.structs.replace(page, changes=wanted)
     told = [change for change in wanted if isinstance(change, TransactionSeen | TransactionGone)]
@@ -122,7 +130,17 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     }
     await tx.copy("copy_incoming", copy_text(told, ids, kin))
     return StagedPage(
-        page, accounts, len(told), left_out, bool(kin), standing.sweep, standing.rested_at, count < 2
+        page=page,
+        accounts=accounts,
+        told=len(told),
+        left_out=left_out,
+        families=bool(kin),
+        sweep=standing.sweep,
+        rested_at=standing.rested_at,
+        alone=shown.in_space < 2,
+        balances=balance_rows(wanted, accounts),
+        accounts_news=shown.news,
+        two_ids=any(type(change) is TransactionSeen and change.fallback_id for change in told),
     )
 
 
@@ -133,28 +151,24 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     space = {"space_id": target.space_id}
     run = {**space, "run_id": target.run_id}
     scope = {**space, "connection_id": target.connection_id}
-    await tx.run("choose_ids", **space)
+    if staged.two_ids:
+        await tx.run("choose_ids", **space)
     told, touched = staged.told, {accounts[ref].account_id for ref in _refs(page)}
     if staged.sweep != "none":
         swept = await _sweep(tx, target, staged)
         told, touched = told + len(swept), touched | {row.account_id for row in swept}
-    if complete := _complete_rows(page, accounts):
+    if complete := complete_rows(page, accounts):
         swept = await tx.all("sweep_windows", _Swept, **space, stream=target.stream, rows=complete)
         told, touched = told + len(swept), touched | {row.account_id for row in swept}
-    await tx.run("resolve", **space)
-    if staged.families:
-        await tx.run("unite_families")
-    await tx.run("insert_observations", **run)
-    await tx.run("insert_transactions", **space)
-    await tx.run("insert_links", **space)
-    [restated] = await tx.all("restate_transactions", _Restated, **space)
-    holdings, days = _holding_rows(page.changes, accounts)
-    await tx.run("insert_holdings", **run, rows=holdings, days=days)
-    await tx.run("insert_coverage", **run, rows=_window_rows(page, accounts))
-    rows = _quarantine_rows(page.unreadable)
-    await tx.run("insert_quarantine", **scope, run_id=target.run_id, subject=target.subject, rows=rows)
+    news = await tx.run("resolve", **space) > 0
+    restated = await _write(tx, target, families=staged.families) if news else _Restated(0, 0)
+    await _write_beside(tx, target, staged)
     await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
-    await tx.run("mark_proof_due", **space, accounts=sorted(touched))
+    # What an ended connection left pending, or told alone, is concluded with any page of one that outlives it.
+    outlives = any(account.outlives for account in accounts.values())
+    quiet = not (news or staged.accounts_news or staged.balances or outlives)
+    if not quiet:
+        await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     unreadable = len(page.unreadable)
     counts = {
         "seen": told,
@@ -174,7 +188,33 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
         quarantined=unreadable,
         left_out=staged.left_out,
         accounts=frozenset(touched),
+        quiet=quiet,
     )
+
+
+async def _write(tx: Transaction, target: PageTarget, *, families: bool) -> _Restated:
+    """What of a page is new: its records, the transactions they found, and what they make of those that were known."""
+    space = {"space_id": target.space_id}
+    if families:
+        await tx.run("unite_families")
+    await tx.run("insert_observations", **space, run_id=target.run_id)
+    await tx.run("insert_transactions", **space)
+    await tx.run("insert_links", **space)
+    [restated] = await tx.all("restate_transactions", _Restated, **space)
+    return restated
+
+
+async def _write_beside(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
+    """What a page tells beside transactions and balances."""
+    page, run = staged.page, {"space_id": target.space_id, "run_id": target.run_id}
+    holdings, days = holding_rows(page.changes, staged.accounts)
+    if days:
+        await tx.run("insert_holdings", **run, rows=holdings or "[]", days=days)
+    if windows := window_rows(page, staged.accounts):
+        await tx.run("insert_coverage", **run, rows=windows)
+    if rows := quarantine_rows(page.unreadable):
+        scope = {"connection_id": target.connection_id, "subject": target.subject}
+        await tx.run("insert_quarantine", **run, **scope, rows=rows)
 
 
 async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts | None:
@@ -206,13 +246,14 @@ async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedP
     await tx.run("mark_proof_due", **space, accounts=sorted(touched))
     counts = {"seen": len(swept), "changed": restated.changed, "gone": restated.gone}
     await tx.run("amend_run", **space, run_id=target.run_id, merged=0, **counts)
-    return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, **counts)
+    return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, quiet=False, **counts)
 
 
 async def settle_balances(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
     """The balances a page told, each with what the ledger holds now: once the page's movements are concluded."""
-    run = {"space_id": target.space_id, "run_id": target.run_id}
-    await tx.run("insert_balances", **run, rows=_balance_rows(staged.page.changes, staged.accounts))
+    if staged.balances:
+        run = {"space_id": target.space_id, "run_id": target.run_id}
+        await tx.run("insert_balances", **run, rows=staged.balances)
 
 
 async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
@@ -268,76 +309,3 @@ def _wanted(
 
 def _refs(page: Page) -> set[SourceRef]:
     return {change.ref for change in page.changes} | {window.ref for window in page.windows}
-
-
-def _balance_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, ShownHere]) -> str:
-    return json_rows(
-        [
-            {
-                "source_account_id": accounts[change.ref].source_account_id,
-                "account_id": accounts[change.ref].account_id,
-                "kind": change.kind,
-                "as_of": change.on,
-                "amount": change.money.amount,
-                "currency": change.money.currency,
-                "firm": change.firm,
-                "told_at": change.at,
-            }
-            for change in changes
-            if isinstance(change, BalanceSeen)
-        ]
-    )
-
-
-def _holding_rows(changes: Iterable[Change], accounts: Mapping[SourceRef, ShownHere]) -> tuple[str, str]:
-    """The positions told, and the (account, day) pairs they were told of: the last word on each."""
-    told = {(change.ref, change.on): change for change in changes if isinstance(change, HoldingsSeen)}
-    days = [{"source_account_id": accounts[ref].source_account_id, "as_of": on} for ref, on in told]
-    rows = {
-        (ref, on, holding.asset): {
-            "source_account_id": accounts[ref].source_account_id,
-            "as_of": on,
-            **msgspec.structs.asdict(holding),
-        }
-        for (ref, on), change in told.items()
-        for holding in change.holdings
-    }
-    return json_rows(list(rows.values())), json_rows(days)
-
-
-def _quarantine_rows(items: Iterable[Unreadable]) -> str:
-    return json_rows(
-        [
-            {"place": storable(item.where), "why": storable(item.why), "raw": storable(item.raw)}
-            for item in items
-        ]
-    )
-
-
-def _complete_rows(page: Page, accounts: Mapping[SourceRef, ShownHere]) -> str:
-    """The windows whose absences count, of accounts that are kept; '' where there is none."""
-    rows = [
-        {
-            "source_account_id": accounts[window.ref].source_account_id,
-            "account_id": accounts[window.ref].account_id,
-            "start_on": window.start,
-            "end_on": window.end,
-            "ids": dict.fromkeys(sorted(window.holds), 1),
-        }
-        for window in page.windows
-        if window.holds is not None and accounts[window.ref].selected
-    ]
-    return json_rows(rows) if rows else ""
-
-
-def _window_rows(page: Page, accounts: Mapping[SourceRef, ShownHere]) -> str:
-    return json_rows(
-        [
-            {
-                "source_account_id": accounts[window.ref].source_account_id,
-                "start_on": window.start,
-                "end_on": window.end,
-            }
-            for window in page.windows
-        ]
-    )

@@ -35,7 +35,8 @@ class PageTarget(msgspec.Struct, frozen=True):
 
 class ShownHere(msgspec.Struct, frozen=True):
     """An account as the page's connection shows it. `account_id`: where it is booked; `home_id`: where it would be if no
-    accounts were joined. `succeeds`: another connection to the same provider, which has ended, showed it too."""
+    accounts were joined. `succeeds`: another connection to the same provider, which has ended, showed it too. `outlives`:
+    so did one to any. `shown`: it did to the end, as far as was told."""
 
     reference: str
     source_account_id: UUID
@@ -53,6 +54,17 @@ class ShownHere(msgspec.Struct, frozen=True):
     lists: bool = False
     selected: bool = True
     succeeds: bool = False
+    outlives: bool = False
+    shown: bool = True
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a page found of accounts: all that its connection shows, and how many its space has. `news`: it told of them
+    what wasn't known."""
+
+    accounts: Mapping[SourceRef, ShownHere]
+    in_space: int
+    news: bool
 
 
 class _Bank(msgspec.Struct, frozen=True):
@@ -60,19 +72,18 @@ class _Bank(msgspec.Struct, frozen=True):
     bank: str
 
 
-async def see_accounts(
-    tx: Transaction, target: PageTarget, changes: Sequence[Change]
-) -> tuple[dict[SourceRef, ShownHere], int]:
-    """The accounts that the connection shows, those of this page among them, and how many its space has in all. New ones
-    are booked where a person chose, where they are known to belong, else by themselves. Raises ConflictError for one that
-    is to be booked elsewhere than it is."""
+async def see_accounts(tx: Transaction, target: PageTarget, changes: Sequence[Change]) -> Seen:
+    """The accounts that the connection shows, those of this page among them. New ones are booked where a person chose,
+    where they are known to belong, else by themselves. Raises ConflictError for one to be booked elsewhere than it is."""
     scope = {"space_id": target.space_id, "connection_id": target.connection_id}
-    known = {
+    known_before = {
         SourceRef(account.reference): account
         for account in await tx.all("source_accounts", ShownHere, **scope)
     }
+    known = dict(known_before)
     anew = any(isinstance(change, AccountSeen) and change.ref not in known for change in changes)
-    await tx.run("lock_names", space_id=target.space_id, wanted=anew)
+    if anew:
+        await tx.run("lock_names", space_id=target.space_id)
     there = await account_names(tx, target.space_id)
     names = {row.account_id: row.name for row in there}
     joined = {row.account_id: row.joined_into for row in there if row.joined_into}
@@ -107,21 +118,26 @@ async def see_accounts(
                 lists=change.lists,
                 selected=before is None or before.selected,
                 succeeds=before.succeeds if before else change.ref in same,
+                outlives=before.outlives if before else change.ref in same,
             )
-    seen = {change.ref for change in changes if isinstance(change, AccountSeen)}
-    rows = [msgspec.structs.asdict(known[ref]) for ref in sorted(seen)]
-    accounts = {row["account_id"]: {**row, "name": names[row["account_id"]]} for row in rows}
-    await tx.run("upsert_accounts", space_id=target.space_id, rows=json_rows(list(accounts.values())))
-    await tx.run("upsert_source_accounts", **scope, rows=json_rows(rows))
+    seen = sorted({change.ref for change in changes if isinstance(change, AccountSeen)})
+    gone = [change.ref for change in changes if isinstance(change, AccountGone)]
+    news = [ref for ref in seen if known[ref] != known_before.get(ref)]
+    rows = {ref: msgspec.structs.asdict(known[ref]) for ref in seen}
+    accounts = {row["account_id"]: {**row, "name": names[row["account_id"]]} for row in rows.values()}
+    if seen:  # known ones too: of two connections that tell of one, the later waits here
+        await tx.run("upsert_accounts", space_id=target.space_id, rows=json_rows(list(accounts.values())))
+    if news:
+        await tx.run("upsert_source_accounts", **scope, rows=json_rows([rows[ref] for ref in news]))
     if doubts:
         asked = [
             Likely(known[SourceRef(same.shown)].source_account_id, UUID(same.like), same.rule)
             for same in doubts
         ]
         await raise_doubts(tx, target.space_id, asked)
-    gone = [change.ref for change in changes if isinstance(change, AccountGone)]
-    await tx.run("mark_accounts_gone", **scope, references=gone)
-    return known, len(names)
+    if gone:
+        await tx.run("mark_accounts_gone", **scope, references=gone)
+    return Seen(known, len(names), bool(news or gone))
 
 
 async def _known_elsewhere(

@@ -184,7 +184,10 @@ class _Puller(msgspec.Struct):
             await source.close()
 
     async def _settle(self, tx: Transaction, staged: StagedPage) -> PageCounts:
-        counts = await self._conclude(tx, await settle_page(tx, self.target, staged))
+        counts = await settle_page(tx, self.target, staged)
+        if counts.quiet:
+            return counts
+        counts = await self._conclude(tx, counts)
         if (withdrawn := await settle_succession(tx, self.target, staged)) is not None:
             counts = counts.and_then(await self._conclude(tx, withdrawn))
         if not staged.alone:

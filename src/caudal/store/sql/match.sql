@@ -195,7 +195,8 @@ order by made_at, decision_id
 
 -- name: conclude_transactions
 -- What these transactions are concluded to be. What that changes is added up in the account's days, and told as events in
--- place of what this transaction of the database had noted of them. Returns how many of those it had newly founded were
+-- place of what this transaction of the database had noted of them (found by hashing, each `in` being one: an index on
+-- `happened` would have every statement that names it planned anew). Returns how many of those it had newly founded were
 -- taken for others.
 with told as (
     select * from jsonb_to_recordset(%(rows)s) as row (transaction_id uuid, into_id uuid, concluded boolean, rule text,
@@ -233,19 +234,26 @@ with told as (
         values (written.transaction_id), (written.into_id), (written.old_into_id)
     ) each (transaction_id)
     where each.transaction_id is not null
-), compared as (
-    select written.*, before.kind as noted_as, before.at as noted_at,
-        coalesce(before.kind <> 'transactions.created', written.old_visible) as was_visible,
-        before.kind = 'transactions.settled' as settled
+), named as (
+    select written.*, case
+            when transaction_id in (select transaction_id from happened where kind = 'transactions.removed')
+                then 'transactions.removed'
+            when transaction_id in (select transaction_id from happened where kind = 'transactions.settled')
+                then 'transactions.settled'
+            when transaction_id in (select transaction_id from happened where kind = 'transactions.updated')
+                then 'transactions.updated'
+            when transaction_id in (select transaction_id from happened where kind = 'transactions.created')
+                then 'transactions.created'
+        end as noted_as
     from written
-    left join lateral (
-        select h.kind, h.ctid as at from happened h
-        where h.transaction_id = written.transaction_id and h.data is null
-        offset 0
-    ) before on true
+), compared as (
+    select named.*, coalesce(noted_as <> 'transactions.created', old_visible) as was_visible,
+        noted_as = 'transactions.settled' as settled
+    from named
 ), forgotten as (
     delete from happened
-    where ctid = any (array (select noted_at from compared where noted_at is not null))
+    where case when data is null then transaction_id in (
+        select transaction_id from compared where noted_as is not null) else false end
 ), noted as (
     insert into happened (kind, account_id, transaction_id)
     select case

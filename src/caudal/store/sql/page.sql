@@ -49,10 +49,6 @@ create temporary table if not exists happened (
     data jsonb
 ) on commit delete rows
 
--- name: happened_index
--- What is concluded of a transaction finds what was noted of it: searched through, a page would cost its square.
-create index if not exists happened_index on happened (transaction_id)
-
 -- name: stirred_table
 -- Movements that a conclusion changed anything of, if only by whom else it took for one: beside those that `happened`.
 create temporary table if not exists stirred (
@@ -82,16 +78,20 @@ from caudal.cursor
 where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
 
 -- name: source_accounts
--- The accounts this connection has shown so far. `succeeds`: another to the same provider, which has ended, showed it too.
+-- The accounts this connection has shown so far. `outlives`: another, which has ended, showed it too; `succeeds`: one to the
+-- same provider.
 select s.reference, s.source_account_id, s.account_id, s.home_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution,
-    s.mask, s.persistent_id, s.withdraws, s.lists, s.selected, exists (
-        select from caudal.source_account other
-        join caudal.connection ended on ended.space_id = other.space_id and ended.connection_id = other.connection_id
-        where other.account_id = s.account_id and other.home_id = s.home_id and other.space_id = s.space_id
-            and ended.state = 'revoked'
-            and ended.provider = c.provider and c.provider not in ('file', 'manual')) as succeeds
+    s.mask, s.persistent_id, s.withdraws, s.lists, s.selected, s.gone_at is null as shown,
+    ended.outlived > 0 as outlives, ended.succeeded > 0 as succeeds
 from caudal.source_account s
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+cross join lateral (
+    select count(*) as outlived, count(*) filter (where other.home_id = s.home_id and ended.provider = c.provider
+        and c.provider not in ('file', 'manual')) as succeeded
+    from caudal.source_account other
+    join caudal.connection ended on ended.space_id = other.space_id and ended.connection_id = other.connection_id
+    where other.account_id = s.account_id and other.space_id = s.space_id and ended.state = 'revoked'
+) ended
 where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s
 
 -- name: accounts_shown
@@ -123,7 +123,7 @@ where c.space_id = %(space_id)s and c.connection_id = %(connection_id)s
 -- name: lock_names
 -- Before accounts are named: one page at a time in a space, so that names stay apart: two connections may show a “Savings”
 -- at once. 20262 is Caudal's lock class for it.
-select case when %(wanted)s then pg_advisory_xact_lock(20262, hashtext(%(space_id)s::text)) end
+select pg_advisory_xact_lock(20262, hashtext(%(space_id)s::text))
 
 -- name: account_names
 -- Names taken in this space, and where accounts that were joined are found.
