@@ -282,13 +282,14 @@ def _amounts(strands: Sequence[Strand]) -> set[int]:
 
 def _of_texts(texts: Iterable[str], others: Iterable[str]) -> list[tuple[str, int]]:
     """How alike the texts are, by those most alike; and which instalments they speak of."""
-    here, there = {read(text) for text in texts}, {read(text) for text in others}
+    here, there = [read(text) for text in texts], [read(text) for text in others]
     found: list[tuple[str, int]] = []
     alike = [percent for a in here for b in there if (percent := likeness(a.letters, b.letters)) is not None]
     if alike:
         best = max(alike)
         found.append((f"texts {best} % alike", next(weight for least, weight in _LIKE if best >= least)))
-    parts, other_parts = ({words.part for words in side if words.part} for side in (here, there))
+    parts = {words.part for words in here if words.part}
+    other_parts = {words.part for words in there if words.part}
     if parts & other_parts:
         found.append(("same instalment", _SAME_PART))
     elif parts and other_parts:

@@ -170,10 +170,10 @@ class _Table:
         found: dict[tuple[int, int], Evidence] = {}
         for i, j in self._worth_a_look(seated, new, units_apart):
             evidence = self._heard(seated[i], new[j], judge)
-            if evidence is not None and evidence.weight > DOUBTFUL:
+            if evidence is not None and (weight := evidence.weight) > DOUBTFUL:
                 found[i, j] = evidence
-                if evidence.weight > 0:
-                    gains[i, j] = max(1, _FINE * evidence.weight - _apart(seated[i], new[j]))
+                if weight > 0:
+                    gains[i, j] = max(1, _FINE * weight - _apart(seated[i], new[j]))
         pairs = best_pairs(gains)
         here, there = {i for i, _ in pairs}, {j for _, j in pairs}
         for (i, j), evidence in sorted(found.items(), key=lambda each: each[0]):
@@ -185,6 +185,8 @@ class _Table:
 
     def heed(self, parties: list[_Party]) -> list[_Party]:
         """Put together whom a person said are one and who are still by themselves: two of one source, as a rule."""
+        if not self._said:
+            return parties
         kept: list[_Party] = []
         founder: dict[str, _Party] = {}
         for party in parties:

@@ -23,6 +23,8 @@ _CHANNELS: Final = re.compile(
     r"paiement par carte|carte|pagamento pos)\b"
 )
 """What says how it was paid, not whom."""
+_NO_LETTERS: Final = re.compile(r"[^a-z]+")
+_NO_SIGNS: Final = re.compile(r"[^a-z0-9]+")
 _RUN_MIN: Final = 3
 _ENOUGH: Final = 18
 """Letters: lines are cut at 22, some of them taken by the channel. Whoever shares this many shares the payee."""
@@ -38,13 +40,14 @@ class Words(msgspec.Struct, frozen=True, gc=False):
 @lru_cache(maxsize=65_536)
 def read(text: str) -> Words:
     """A source's text, taken apart."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = text.lower()
     part = None
     told = _PART.search(plain)
     if told is not None and 1 <= int(told[1]) <= int(told[2]) <= _PARTS_MAX:
         part, plain = (int(told[1]), int(told[2])), plain[: told.start()]
-    spaced = re.sub(r"[^a-z0-9]+", " ", plain)
-    return Words(re.sub(r"[^a-z]+", "", _CHANNELS.sub(" ", spaced)), part)
+    return Words(_NO_LETTERS.sub("", _CHANNELS.sub(" ", _NO_SIGNS.sub(" ", plain))), part)
 
 
 @lru_cache(maxsize=65_536)
@@ -56,6 +59,8 @@ def likeness(one: str, other: str) -> int | None:
         return None
     if shorter in longer:
         return 100
+    if not any(shorter[at : at + _RUN_MIN] in longer for at in range(len(shorter) - _RUN_MIN + 1)):
+        return 0
     runs = SequenceMatcher(None, shorter, longer, autojunk=False).get_matching_blocks()
     shared = sum(run.size for run in runs if run.size >= _RUN_MIN)
     return min(100, 100 * shared // min(len(shorter), _ENOUGH))
