@@ -102,8 +102,14 @@ async def decisions_on(tx: Transaction, space_id: UUID, transactions: Sequence[U
 
 async def conclude(tx: Transaction, space_id: UUID, rows: list[dict[str, Any]]) -> Concluded:
     """Write what these transactions are concluded to be."""
-    done = await tx.first("conclude_transactions", Concluded, space_id=space_id, rows=json_rows(rows))
+    told = [{name: value for name, value in row.items() if _says(value)} for row in rows]
+    done = await tx.first("conclude_transactions", Concluded, space_id=space_id, rows=json_rows(told))
     return done or Concluded(0, 0, 0)
+
+
+def _says(value: object) -> bool:
+    """Whether a column has to be told of: of most there is nothing to say, and every word costs."""
+    return value is not None and value is not False and value != ""
 
 
 async def ask(

@@ -194,12 +194,17 @@ from said
 order by made_at, decision_id
 
 -- name: conclude_transactions
--- What these transactions are concluded to be. What that changes is added up in the account's days, and told as events in
+-- What these transactions are concluded to be (what of one isn't told is null, '' or false). What that changes is added up in the account's days, and told as events in
 -- place of what this transaction of the database had noted of them (found by hashing, each `in` being one: an index on
 -- `happened` would have every statement that names it planned anew). Returns how many of those it had newly founded were
 -- taken for others.
 with told as (
-    select * from jsonb_to_recordset(%(rows)s) as row (transaction_id uuid, into_id uuid, concluded boolean, rule text,
+    select transaction_id, into_id, coalesce(concluded, false) as concluded, rule, weight, found, status, amount, currency,
+        booked_on, entered_on, value_on, authorized_on, occurred_at, coalesce(description, '') as description,
+        coalesce(counterparty, '') as counterparty, coalesce(reference, '') as reference,
+        coalesce(category, '') as category, coalesce(gone, false) as gone, coalesce(deleted, false) as deleted,
+        coalesce(locked, false) as locked, split, conflict
+    from jsonb_to_recordset(%(rows)s) as row (transaction_id uuid, into_id uuid, concluded boolean, rule text,
         weight integer, found jsonb, status text, amount numeric, currency text, booked_on date, entered_on date,
         value_on date, authorized_on date, occurred_at timestamptz, description text, counterparty text,
         reference text, category text, gone boolean, deleted boolean, locked boolean, split jsonb, conflict jsonb)
