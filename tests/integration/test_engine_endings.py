@@ -1,15 +1,20 @@
 """How a run ends: what is written on it, and what it makes of its connection."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
 
+import msgspec
 import pytest
-from tests.support.books import all_rows, books, page, seen, standing, unrested
+from tests.support.books import REF, Books, all_rows, books, page, pull_of, seen, standing, unrested
 from tests.support.feed import in_turn
 
+from caudal.model.changes import Status
 from caudal.model.errors import NeedsUser, NotReady, ProviderError, RateLimited, Refused, Revoked, Unavailable
 from caudal.store import spaces
 from caudal.store.database import Store
+from caudal.store.showing import Route
 from caudal.sync import engine
 
 LATER = timedelta(minutes=5)
@@ -95,3 +100,31 @@ def test_a_source_that_is_still_preparing_is_no_failure_and_says_when_to_come_ag
 
 def connection_state(conninfo: str) -> tuple[object, ...]:
     return all_rows(conninfo, "select state, state_reason, state_action from caudal.connection")[0]
+
+
+def test_what_an_ended_connection_left_pending_goes_with_the_next_page_though_that_tells_nothing_new(
+    conninfo: str,
+) -> None:
+    """As another at the bank tells of the account on, it is that one's to say what became of it."""
+    hold, bill = seen("hold", "-9.00", status=Status.PENDING), seen("bill", "-4.50", day=date(2026, 1, 2))
+
+    async def work() -> Books:
+        async with await Store.open(conninfo) as store:
+            space_id = (await books(store)).space_id
+            async with store.transaction(space_id) as tx:
+                one = await spaces.connection(tx, space_id, "plaid", "one")
+                other = await spaces.connection(tx, space_id, "plaid", "other")
+            ended, heir = (Books(space_id, each.connection_id) for each in (one, other))
+            await engine.run(store, ended.job(), pull_of(page([hold])))
+            [(account_id,)] = all_rows(conninfo, "select account_id from caudal.account")
+            routes = {REF: Route(UUID(str(account_id)), "Giro")}
+            job = msgspec.structs.replace(heir.job(), routes=routes)
+            await engine.run(store, job, pull_of(page([bill])))
+            assert standing(conninfo, space_id) == {"hold": Decimal("-9.00"), "bill": Decimal("-4.50")}
+            async with store.transaction(space_id) as tx:
+                await spaces.change_state(tx, space_id, one.connection_id, "revoked")
+            await engine.run(store, job, pull_of(page([bill])))
+        return heir
+
+    heir = asyncio.run(work())
+    assert standing(conninfo, heir.space_id) == {"bill": Decimal("-4.50")}

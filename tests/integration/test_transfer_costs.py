@@ -55,6 +55,18 @@ def test_where_a_space_has_one_account_nothing_is_asked(conninfo: str) -> None:
     assert asyncio.run(work()) == set()
 
 
+def test_what_two_accounts_spent_alike_is_not_looked_at(conninfo: str) -> None:
+    async def work() -> set[str]:
+        names: list[str] = []
+        async with await Store.open(conninfo, observe=names.append) as store:
+            there = await books(store)
+            spent = [seen(f"{ref} {n}", f"-{n + 1}.50", ref=ref) for n in range(10) for ref in (REF, SECOND)]
+            await engine.run(store, there.job(), pull_of(both(spent)))
+        return OURS & set(names)
+
+    assert asyncio.run(work()) == {"lock_transfers", "currencies_held", "possible_sides"}
+
+
 def test_a_page_s_transfers_take_the_same_few_statements_whatever_its_size(conninfo: str) -> None:
     async def work() -> list[list[str]]:
         names: list[str] = []
