@@ -5,8 +5,10 @@ every source tells now and what people said: so the order in which things were t
 again gives the same.
 """
 
+import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from caudal.matching.evidence import Evidence, Manner, Source, Strand
-from caudal.matching.same import Conclusion, Group, Word, conclude
+from caudal.matching.same import Conclusion, Doubt, Group, Word, conclude
 from caudal.matching.survivors import SAID, Fixed, Said, Standing, survive
 from caudal.model.money import in_units
 from caudal.store import matching
@@ -71,21 +73,36 @@ async def _conclude(
         by_account[each.account_id].append(each)
     rows: list[dict[str, Any]] = []
     doubts: list[dict[str, Any]] = []
-    for there in by_account.values():
-        conclusion = judge(there, decisions)
-        rows += rows_of(conclusion, there, decisions)
-        doubts += [
-            {
-                "one_id": doubt.one,
-                "other_id": doubt.other,
-                "rule": doubt.rule,
-                "weight": doubt.evidence.weight,
-                "found": doubt.evidence.found,
-            }
-            for doubt in conclusion.doubts
-        ]
+    with _nothing_is_garbage():
+        for there in by_account.values():
+            conclusion = judge(there, decisions)
+            rows += rows_of(conclusion, there, decisions)
+            doubts += map(_asked, conclusion.doubts)
     await matching.ask(tx, space_id, ids, doubts)
     return await matching.conclude(tx, space_id, rows)
+
+
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """What is made here is all still needed, and goes by itself: to search it for cycles, again and again, would cost a
+    fifth of the judgement."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _asked(doubt: Doubt) -> dict[str, Any]:
+    return {
+        "one_id": doubt.one,
+        "other_id": doubt.other,
+        "rule": doubt.rule,
+        "weight": doubt.evidence.weight,
+        "found": doubt.evidence.found,
+    }
 
 
 def judge(told: Sequence[Told], decisions: Iterable[Decision]) -> Conclusion:
