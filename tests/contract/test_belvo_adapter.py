@@ -37,10 +37,11 @@ from caudal.providers.base import (
     Waiting,
 )
 from caudal.providers.belvo.client import BelvoConfig
-from caudal.providers.belvo.normalise import balances_seen, known_account, movements_seen, read_all
+from caudal.providers.belvo.normalise import balances_seen, known_account, movements_seen
 from caudal.providers.belvo.payloads import Account, Transaction
 from caudal.providers.belvo.provider import BelvoProvider
 from caudal.providers.belvo.webhooks import key_of, signals
+from caudal.providers.rows import read_all
 from caudal_sandbox.belvo.names import cpf_of
 from caudal_sandbox.economy.countries import CountryCode
 
@@ -273,7 +274,7 @@ def account(**more: object) -> Any:
 
 def movements(*records: dict[str, Any], known: Any = None) -> tuple[list[TransactionSeen], list[Any]]:
     rows = [msgspec.Raw(json.dumps(each).encode()) for each in records]
-    read, bad = read_all(rows, Transaction, "transactions")
+    read, bad = read_all(rows, Transaction, "belvo transactions")
     seen, more = movements_seen(read, known or account(), TODAY)
     return seen, bad + more
 
@@ -355,7 +356,7 @@ class TestRecords:
             shared("contracts", "belvo", "examples", "profiles", "ofda_br_profile.json").read_text()
         )
         rows = [msgspec.Raw(json.dumps(each).encode()) for each in profile["accounts"]]
-        read, bad = read_all(rows, Account, "accounts")
+        read, bad = read_all(rows, Account, "belvo accounts")
         assert not bad
         known = {told.id: known_account(told, raw, "", "BR") for told, raw in read}
         told = unread = 0

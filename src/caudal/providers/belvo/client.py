@@ -2,8 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
@@ -13,6 +12,7 @@ from caudal.model.errors import ConfigError, Malformed, Unavailable
 from caudal.providers.base import Access
 from caudal.providers.belvo.errors import error_for
 from caudal.providers.belvo.payloads import Link, Page
+from caudal.providers.context import Context
 from caudal.providers.http import (
     Answer,
     Budget,
@@ -86,7 +86,7 @@ class BelvoConfig(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
-class BelvoClient:
+class BelvoClient(Context):
     """Belvo over HTTP, for one event loop; a context that holds its connections."""
 
     def __init__(
@@ -101,7 +101,7 @@ class BelvoClient:
     ) -> None:
         self._size = config.page_size
         pair = b64encode(f"{config.secret_id}:{config.secret_password}".encode()).decode()
-        self._http = ProviderHttp(
+        self._http = self._inside = ProviderHttp(
             "belvo",
             config.url,
             headers={"Authorization": f"Basic {pair}", "Content-Type": "application/json"},
@@ -111,15 +111,6 @@ class BelvoClient:
             observer=observer,
             transport=transport,
         )
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
 
     async def ask(
         self,

@@ -35,10 +35,11 @@ from caudal.providers.base import (
 )
 from caudal.providers.belvo.client import LINK, BelvoClient, BelvoConfig, link_of, read
 from caudal.providers.belvo.errors import error_for, refusal_of
-from caudal.providers.belvo.normalise import known_account, read_all
+from caudal.providers.belvo.normalise import known_account
 from caudal.providers.belvo.payloads import Account, Bank, Link, WidgetToken
 from caudal.providers.belvo.pull import DOCUMENTS, PERSON, country_of
 from caudal.providers.http import Clock
+from caudal.providers.rows import read_all
 
 TOKEN_LASTS: Final = timedelta(minutes=10)
 """[?] Belvo's pages say ten minutes, the token of its example twenty."""
@@ -192,7 +193,7 @@ class Linking:
     async def _looked(self, state: _State) -> LinkStep:
         """Whether a link of that name is there by now."""
         rows = await self._client.rows("/api/links/", {"external_id": state.external}, operation="links")
-        found = [link for link, _ in read_all(rows, Link, "links")[0] if link.id != state.before]
+        found = [link for link, _ in read_all(rows, Link, "belvo links")[0] if link.id != state.before]
         found = [link for link in found if link.status == "valid" and link.external_id == state.external]
         if found:
             return await self._made(state, max(found, key=lambda link: link.created_at))
@@ -222,7 +223,7 @@ class Linking:
         bank = await self._bank(state.institution)
         country = country_of(state.institution)
         accounts = []
-        for told, raw in read_all(rows, Account, "accounts")[0]:
+        for told, raw in read_all(rows, Account, "belvo accounts")[0]:
             seen = known_account(told, raw, bank.display_name, country).seen
             accounts.append(AccountFound(seen.ref, seen.name, seen.mask, seen.kind.value))
         return Found(_institution(bank), tuple(accounts), _write(state))
@@ -239,7 +240,7 @@ class Linking:
 
     async def _bank(self, name: str) -> Bank:
         rows = await self._client.rows("/api/institutions/", {"name": name}, operation="institutions")
-        told, _ = read_all(rows, Bank, "institutions")
+        told, _ = read_all(rows, Bank, "belvo institutions")
         return told[0][0] if told else Bank(name, name)
 
     # The logins of 2023

@@ -5,9 +5,6 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
 
-import msgspec
-from msgspec import Raw
-
 from caudal.matching.identity import Census, Content, Identifier
 from caudal.model.changes import (
     AccountKind,
@@ -26,6 +23,7 @@ from caudal.model.errors import MoneyError
 from caudal.model.money import EXACT, Money
 from caudal.providers.belvo.payloads import Account, Investment, InvestmentTransaction, Transaction
 from caudal.providers.days import day_at
+from caudal.providers.rows import UNREADABLE
 
 _KINDS: Final = {
     "CHECKING_ACCOUNT": AccountKind.CHECKING,
@@ -49,7 +47,6 @@ _STATUS: Final = {
 }
 """The last two are deprecated, and come of what a bank tells without saying whether it is booked."""
 _MASK: Final = 4
-UNREADABLE: Final = (msgspec.DecodeError, MoneyError, ArithmeticError, ValueError, UnicodeDecodeError)
 
 T = TypeVar("T")
 
@@ -71,21 +68,6 @@ class _Placed(NamedTuple):
     money: Money
     status: Status
     content: Content
-
-
-def read_all(
-    rows: Sequence[Raw], into: type[T], where: str, ref: SourceRef | None = None
-) -> tuple[list[tuple[T, str]], list[Unreadable]]:
-    """(what can be read with its raw text, what can't)."""
-    good: list[tuple[T, str]] = []
-    bad: list[Unreadable] = []
-    for row in rows:
-        raw = bytes(row).decode(errors="replace")
-        try:
-            good.append((msgspec.json.decode(row, type=into), raw))
-        except UNREADABLE as error:
-            bad.append(Unreadable(f"belvo {where}", str(error), raw, ref))
-    return good, bad
 
 
 def known_account(told: Account, raw: str, bank: str, country: str) -> Known:

@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -24,6 +23,7 @@ from caudal.providers.belvo import pull, webhooks
 from caudal.providers.belvo.client import BelvoClient, BelvoConfig, link_of
 from caudal.providers.belvo.errors import error_for
 from caudal.providers.belvo.link import Linking
+from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 
 PACE: Final = Pace(timedelta(hours=6))
@@ -64,7 +64,7 @@ DECLARATION: Final = Declaration(
 )
 
 
-class BelvoProvider:
+class BelvoProvider(Context):
     """Banks by Belvo: one in a process, for one event loop; a context that holds its connections."""
 
     name = "belvo"
@@ -82,7 +82,7 @@ class BelvoProvider:
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self._client = BelvoClient(
+        self._client = self._inside = BelvoClient(
             config,
             http_bounds or HttpBounds(),
             clock=self._clock,
@@ -94,15 +94,6 @@ class BelvoProvider:
 
     def __repr__(self) -> str:
         return f"BelvoProvider({self._config!r})"
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.__aexit__(kind, error, trace)
 
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""

@@ -41,7 +41,6 @@ from caudal.providers.belvo.client import BelvoClient, link_of
 from caudal.providers.belvo.course import Standing
 from caudal.providers.belvo.errors import LINK_AGAIN
 from caudal.providers.belvo.normalise import (
-    UNREADABLE,
     Known,
     balances_seen,
     holdings_seen,
@@ -49,7 +48,6 @@ from caudal.providers.belvo.normalise import (
     investments_account,
     known_account,
     movements_seen,
-    read_all,
 )
 from caudal.providers.belvo.payloads import (
     Account,
@@ -61,6 +59,7 @@ from caudal.providers.belvo.payloads import (
 )
 from caudal.providers.days import day_at
 from caudal.providers.http import Clock
+from caudal.providers.rows import UNREADABLE, read_all
 
 OVERLAP: Final = timedelta(days=62)
 """Read again each time: a card's rows change until its bill is closed (contract, §4.4)."""
@@ -111,7 +110,7 @@ async def check(client: BelvoClient, link: Link, access: Access, now: datetime) 
     if not documents:
         return
     rows = await client.rows("/api/consents/", {"user_document": documents[0]}, access, operation="consents")
-    told, _ = read_all(rows, Consent, "consents")
+    told, _ = read_all(rows, Consent, "belvo consents")
     consent = next((each for each, _ in told if each.link_id == link.id), None)
     if consent is None:
         return
@@ -148,7 +147,7 @@ class _Run:
         rows = await self._rows("/api/accounts/", {}, "accounts")
         if not rows:
             raise self._unprepared("no account yet")
-        read, bad = read_all(rows, Account, "accounts")
+        read, bad = read_all(rows, Account, "belvo accounts")
         accounts: list[Known] = []
         for told, raw in read:
             try:
@@ -189,7 +188,7 @@ class _Run:
         except _PASSING as error:
             self.failure = self.failure or error
             return Page([], self.standing.cursor(), more)
-        read, unreadable = read_all(rows, Transaction, "transactions", ref)
+        read, unreadable = read_all(rows, Transaction, "belvo transactions", ref)
         movements, bad = movements_seen(read, known, self._today)
         unreadable += bad
         changes: list[Change] = [*movements]
@@ -213,11 +212,11 @@ class _Run:
         except _PASSING as error:
             self.failure = self.failure or error
             return Page([], self.standing.cursor(), more=False)
-        read, unreadable = read_all(held, Investment, "investments")
+        read, unreadable = read_all(held, Investment, "belvo investments")
         currencies = {each.currency for each, _ in read if each.currency in EXPONENTS} or {"BRL"}
         seen = investments_account(self._link.institution_user_id, min(currencies), self._link.institution)
         ref = seen.ref
-        told, bad = read_all(moved, InvestmentTransaction, "investment-transactions", ref)
+        told, bad = read_all(moved, InvestmentTransaction, "belvo investment-transactions", ref)
         movements = []
         for each, raw in told:
             try:

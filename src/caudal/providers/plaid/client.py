@@ -1,14 +1,14 @@
 """How Plaid is asked: every call a POST of JSON, credentials in headers, one budget per operation (Plaid docs, API)."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
 
 from caudal.model.errors import Malformed, Refused
 from caudal.providers.base import Access
+from caudal.providers.context import Context
 from caudal.providers.http import (
     Budget,
     Budgets,
@@ -55,7 +55,7 @@ class Empty(msgspec.Struct):
 EMPTY: Final = msgspec.json.Decoder(Empty)
 
 
-class PlaidClient:
+class PlaidClient(Context):
     """Plaid over HTTP, for one event loop. Close it, or use it as a context."""
 
     def __init__(
@@ -69,7 +69,7 @@ class PlaidClient:
         observer: Observer | None = None,
     ) -> None:
         self._countries = config.country_codes
-        self._http = ProviderHttp(
+        self._http = self._inside = ProviderHttp(
             "plaid",
             config.url,
             headers={
@@ -86,15 +86,6 @@ class PlaidClient:
             observer=observer,
             transport=transport,
         )
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
 
     async def ask(
         self,

@@ -1,8 +1,7 @@
 """The provider `plaid`, whole."""
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -17,6 +16,7 @@ from caudal.providers.base import (
     LinkStep,
     Signal,
 )
+from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 from caudal.providers.plaid import pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
@@ -61,7 +61,7 @@ DECLARATION: Final = Declaration(
 )
 
 
-class PlaidProvider:
+class PlaidProvider(Context):
     """Banks by Plaid: one in a process, for one event loop; a context that holds its connections.
 
     `budgets` replaces this process's own of Plaid's documented limits (`client.BUDGETS`), to share them or to lift them.
@@ -82,7 +82,7 @@ class PlaidProvider:
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self._client = PlaidClient(
+        self._client = self._inside = PlaidClient(
             config,
             http_bounds or HttpBounds(),
             clock=self._clock,
@@ -95,15 +95,6 @@ class PlaidProvider:
 
     def __repr__(self) -> str:
         return f"PlaidProvider({self._config!r})"
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.__aexit__(kind, error, trace)
 
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""

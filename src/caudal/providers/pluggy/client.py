@@ -4,14 +4,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import msgspec
 
 from caudal.model.errors import Malformed
+from caudal.providers.context import Context
 from caudal.providers.http import (
     Answer,
     Budget,
@@ -61,7 +61,7 @@ class PluggyConfig(msgspec.Struct, frozen=True):
         return [("", repr(self))]
 
 
-class PluggyClient:
+class PluggyClient(Context):
     """Pluggy over HTTP, for one event loop; a context that holds its connections."""
 
     _HEAD: ClassVar = {"Content-Type": "application/json"}
@@ -78,7 +78,7 @@ class PluggyClient:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._http = ProviderHttp(
+        self._http = self._inside = ProviderHttp(
             "pluggy",
             config.url,
             headers=self._HEAD,
@@ -91,15 +91,6 @@ class PluggyClient:
         self._key = ""
         self._key_until = timedelta()
         self._renewing = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
 
     async def ask(
         self,

@@ -26,6 +26,7 @@ from caudal.model.currencies import EXPONENTS, UNKNOWN
 from caudal.model.errors import MoneyError
 from caudal.model.money import EXACT, Money
 from caudal.providers.pluggy.payloads import Account, Investment, Item, Loan, Transaction
+from caudal.providers.rows import read_all
 
 ZONE: Final = ZoneInfo("America/Sao_Paulo")
 """Where the days of Brazil's banks begin: midnight there is 03:00Z."""
@@ -40,7 +41,6 @@ _KINDS: Final = {
 _STATUS: Final = {"POSTED": Status.BOOKED, "PENDING": Status.PENDING, None: Status.BOOKED}
 _MASK: Final = 4
 _MIDNIGHT: Final = dt.time()
-UNREADABLE: Final = (msgspec.DecodeError, MoneyError, ArithmeticError, UnicodeDecodeError)
 
 T = TypeVar("T")
 
@@ -56,21 +56,9 @@ class Known(msgspec.Struct, frozen=True):
     bank: str
 
 
-def read_all(rows: Sequence[Raw], into: type[T], where: str) -> tuple[list[tuple[T, str]], list[Unreadable]]:
-    """(what can be read with its raw text, what can't)."""
-    good: list[tuple[T, str]] = []
-    bad: list[Unreadable] = []
-    for row in rows:
-        try:
-            good.append((msgspec.json.decode(row, type=into), bytes(row).decode()))
-        except UNREADABLE as error:
-            bad.append(Unreadable(f"pluggy {where}", str(error), bytes(row).decode(errors="replace")))
-    return good, bad
-
-
 def known_accounts(rows: Sequence[Raw], item: Item) -> tuple[list[Known], list[Unreadable]]:
     """An item's accounts. One of a type nobody knows can't be read: its signs aren't known."""
-    read, unreadable = read_all(rows, Account, "accounts")
+    read, unreadable = read_all(rows, Account, "pluggy accounts")
     sandbox = bool(item.connector and item.connector.is_sandbox)
     bank = item.connector.name if item.connector else ""
     known = []

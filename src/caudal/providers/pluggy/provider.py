@@ -1,8 +1,7 @@
 """The provider `pluggy`, whole."""
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -18,6 +17,7 @@ from caudal.providers.base import (
     LinkStep,
     Signal,
 )
+from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 from caudal.providers.pluggy import pull
 from caudal.providers.pluggy.client import PluggyClient, PluggyConfig
@@ -44,7 +44,7 @@ DECLARATION: Final = Declaration(
 )
 
 
-class PluggyProvider:
+class PluggyProvider(Context):
     """Banks by Pluggy: one in a process, for one event loop; a context that holds its connections.
 
     `verifier`: what shows that a webhook is Pluggy's, in place of the header that the settings name.
@@ -65,7 +65,7 @@ class PluggyProvider:
         verifier: Verifier | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        self._client = PluggyClient(
+        self._client = self._inside = PluggyClient(
             config,
             bounds or HttpBounds(),
             clock=clock,
@@ -75,15 +75,6 @@ class PluggyProvider:
         )
         self._linking = Linking(self._client, config, clock)
         self._verifier = verifier or by_header(config.webhook_header, config.webhook_secret)
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.__aexit__(kind, error, trace)
 
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""

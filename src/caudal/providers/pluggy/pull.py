@@ -33,7 +33,6 @@ from caudal.providers.base import Access
 from caudal.providers.pluggy.client import PluggyClient
 from caudal.providers.pluggy.errors import error_of, preparing
 from caudal.providers.pluggy.normalise import (
-    UNREADABLE,
     Known,
     account_seen,
     balances_seen,
@@ -42,11 +41,11 @@ from caudal.providers.pluggy.normalise import (
     holdings_seen,
     known_accounts,
     loan_seen,
-    read_all,
     transaction_seen,
 )
 from caudal.providers.pluggy.payloads import Investment, Item, Loan, Transaction
 from caudal.providers.pluggy.standing import Read, Standing
+from caudal.providers.rows import UNREADABLE, read_all
 
 RECENT: Final = timedelta(days=45)
 """A card's cycle and more: its rows may be made anew when its statement closes."""
@@ -149,7 +148,7 @@ class _Course:
         since = (read.at - OVERLAP).isoformat().replace("+00:00", "Z")
         query = {"accountId": known.ref, "createdAtFrom": since}
         async for rows in self._client.transactions(query, self._access.reference):
-            made, unreadable = read_all(rows, Transaction, "transactions")
+            made, unreadable = read_all(rows, Transaction, "pluggy transactions")
             if unreadable or any(day_of(each.date) < start for each, _ in made):
                 return None
         return start
@@ -184,7 +183,7 @@ class _Course:
         if "INVESTMENTS" not in (item.products or ()):
             return []
         rows = await self._client.rows("/investments", {"itemId": item.id}, "investments")
-        read, bad = read_all(rows, Investment, "investments")
+        read, bad = read_all(rows, Investment, "pluggy investments")
         unreadable += bad
         told: list[Change | Unreadable] = []
         bank = item.connector.name if item.connector else None
@@ -202,7 +201,7 @@ class _Course:
         if "LOANS" not in (item.products or ()):
             return []
         rows = await self._client.rows("/loans", {"itemId": item.id}, absent="LOAN_NOT_FOUND")
-        read, bad = read_all(rows, Loan, "loans")
+        read, bad = read_all(rows, Loan, "pluggy loans")
         unreadable += bad
         bank = item.connector.name if item.connector else ""
         return [change for loan, _ in read for change in loan_seen(loan, bank, at)]
@@ -223,7 +222,7 @@ class _Reading:
 
     def take(self, rows: list[msgspec.Raw]) -> None:
         """What these tell."""
-        read, bad = read_all(rows, Transaction, "transactions")
+        read, bad = read_all(rows, Transaction, "pluggy transactions")
         for told, raw in read:
             try:
                 seen = transaction_seen(self._known, told, raw, self._today)

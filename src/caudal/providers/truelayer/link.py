@@ -35,10 +35,11 @@ from caudal.providers.base import (
     Waiting,
 )
 from caudal.providers.http import Clock
+from caudal.providers.rows import read_all
 from caudal.providers.truelayer.client import TrueLayerClient
 from caudal.providers.truelayer.config import TrueLayerConfig
 from caudal.providers.truelayer.errors import FEATURE_OFF, REDIRECTED, Refusal, error_for
-from caudal.providers.truelayer.normalise import account_seen, card_seen, country_of, read_all
+from caudal.providers.truelayer.normalise import account_seen, card_seen, country_of
 from caudal.providers.truelayer.payloads import Account, Card, Extended, Me, Results, TokenAnswer
 from caudal.providers.truelayer.tokens import LINKED, REFRESH, TOKEN, Tokens, secrets_of
 
@@ -210,7 +211,7 @@ class Linking:
         answer = await tokens.ask("me", "me")
         if isinstance(answer, Refusal):
             raise error_for(answer)
-        told, bad = read_all(answer.results, "me", _ME)
+        told, bad = read_all(answer.results, Me, "truelayer me")
         if not told:
             raise Malformed("truelayer me: answer", bad[0].why if bad else "nobody in it")
         return told[0][0]
@@ -219,11 +220,11 @@ class Linking:
         """The accounts and cards, and all that names them."""
         seen = [
             account_seen(each, None)
-            for each, _ in read_all(await self._listed(tokens, "accounts"), "accounts", _ACCOUNT)[0]
+            for each, _ in read_all(await self._listed(tokens, "accounts"), Account, "truelayer accounts")[0]
         ]
         seen += [
             card_seen(each, None)
-            for each, _ in read_all(await self._listed(tokens, "cards"), "cards", _CARD)[0]
+            for each, _ in read_all(await self._listed(tokens, "cards"), Card, "truelayer cards")[0]
         ]
         names = {str(each.ref) for each in seen} | {each.number for each in seen if each.number}
         names |= {f"{each.name} {each.mask}" for each in seen if not each.number and each.mask}
@@ -258,7 +259,4 @@ def _read(state: LinkState) -> _State:
         ) from None
 
 
-_ME: Final = msgspec.json.Decoder(Me)
-_ACCOUNT: Final = msgspec.json.Decoder(Account)
-_CARD: Final = msgspec.json.Decoder(Card)
 _EXTENDED: Final = msgspec.json.Decoder(Extended)

@@ -6,9 +6,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
 
-import msgspec
-from msgspec import Raw
-
 from caudal.matching.identity import Census, Content, Identifier
 from caudal.model.changes import (
     AccountKind,
@@ -47,21 +44,6 @@ class Read(NamedTuple):
     raw: str
     where: str
     status: Status
-
-
-def read_all(
-    records: Sequence[Raw], where: str, decoder: msgspec.json.Decoder[T], ref: SourceRef | None = None
-) -> tuple[list[tuple[T, str]], list[Unreadable]]:
-    """Each record with its text; and those that can't be read. `where` is the list's path."""
-    good: list[tuple[T, str]] = []
-    bad: list[Unreadable] = []
-    for place, record in enumerate(records):
-        text = bytes(record).decode(errors="replace")
-        try:
-            good.append((decoder.decode(record), text))
-        except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
-            bad.append(Unreadable(f"{where}[{place}]", str(error) or "not a number", text, ref))
-    return good, bad
 
 
 def country_of(bank: str | None) -> str:

@@ -1,8 +1,7 @@
 """The provider `truelayer`, whole."""
 
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 import msgspec
@@ -21,6 +20,7 @@ from caudal.providers.base import (
     LinkStep,
     Signal,
 )
+from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
 from caudal.providers.truelayer import pull
 from caudal.providers.truelayer.client import TrueLayerClient
@@ -67,7 +67,7 @@ DECLARATION: Final = Declaration(
 _NEWS: Final = frozenset({"connection_authorized", "transactions_request_completed"})
 
 
-class TrueLayerProvider:
+class TrueLayerProvider(Context):
     """Banks by TrueLayer: one in a process, for one event loop; a context that holds its connections."""
 
     name = "truelayer"
@@ -85,7 +85,7 @@ class TrueLayerProvider:
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self._client = TrueLayerClient(
+        self._client = self._inside = TrueLayerClient(
             config,
             http_bounds or HttpBounds(),
             clock=self._clock,
@@ -98,15 +98,6 @@ class TrueLayerProvider:
 
     def __repr__(self) -> str:
         return f"TrueLayerProvider({self._config!r})"
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.__aexit__(kind, error, trace)
 
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""

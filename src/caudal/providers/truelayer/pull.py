@@ -39,6 +39,7 @@ from caudal.model.errors import (
 from caudal.providers.base import Access
 from caudal.providers.days import day_at
 from caudal.providers.http import Clock
+from caudal.providers.rows import read_all
 from caudal.providers.truelayer.client import TrueLayerClient
 from caudal.providers.truelayer.config import TrueLayerConfig
 from caudal.providers.truelayer.course import Known, Standing
@@ -51,7 +52,6 @@ from caudal.providers.truelayer.normalise import (
     country_of,
     instant_of,
     movements_seen,
-    read_all,
 )
 from caudal.providers.truelayer.payloads import Account, Balance, Card, Me, Results, Transaction
 from caudal.providers.truelayer.signs import Sign, sampled, told_of
@@ -138,7 +138,7 @@ class _Course:
         answer = await self._tokens.ask("me", "me")
         if isinstance(answer, Refusal):
             raise error_for(answer)
-        told, bad = read_all(answer.results, "me", _ME)
+        told, bad = read_all(answer.results, Me, "truelayer me")
         if not told:
             raise Malformed("truelayer me: answer", bad[0].why if bad else "nobody in it")
         me = told[0][0]
@@ -155,8 +155,8 @@ class _Course:
         cards = await self._listed("cards")
         if accounts is None and cards is None:
             raise self.failure or NeedsUser("the bank shows neither accounts nor cards", action=LINK_AGAIN)
-        told, bad = read_all(accounts or (), "accounts", _ACCOUNT)
-        told_cards, bad_cards = read_all(cards or (), "cards", _CARD)
+        told, bad = read_all(accounts or (), Account, "truelayer accounts")
+        told_cards, bad_cards = read_all(cards or (), Card, "truelayer cards")
         seen: list[tuple[_Kind, AccountSeen]] = [
             ("accounts", account_seen(each, self._bank)) for each, _ in told
         ]
@@ -275,7 +275,7 @@ class _Course:
         """The balances. Where movements can't be had they are values: no evidence."""
         if answer is None:
             return
-        told, bad = read_all(answer.results, f"{path}/balance", _BALANCE, seen.ref)
+        told, bad = read_all(answer.results, Balance, f"{path}/balance", seen.ref)
         unread += bad
         sign = told_of(self._bank_id, "balances", self._config.card_balance_signs) or Sign.OWED
         proves = not self._off(f"{path}/transactions", "transactions")
@@ -330,7 +330,7 @@ class _Course:
 def _reads(
     answer: Results | None, where: str, status: Status, ref: SourceRef
 ) -> tuple[list[Read], list[Unreadable]]:
-    told, bad = read_all(answer.results if answer else (), where, _TRANSACTION, ref)
+    told, bad = read_all(answer.results if answer else (), Transaction, where, ref)
     return [Read(each, raw, f"{where}[{place}]", status) for place, (each, raw) in enumerate(told)], bad
 
 
@@ -343,10 +343,3 @@ def _day(read: Read) -> date | None:
 
 def _as_value(figure: BalanceSeen) -> BalanceSeen:
     return msgspec.structs.replace(figure, kind=BalanceKind.VALUE)
-
-
-_ME: Final = msgspec.json.Decoder(Me)
-_ACCOUNT: Final = msgspec.json.Decoder(Account)
-_CARD: Final = msgspec.json.Decoder(Card)
-_BALANCE: Final = msgspec.json.Decoder(Balance)
-_TRANSACTION: Final = msgspec.json.Decoder(Transaction)
