@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 import psycopg
+from msgspec.structs import replace
 from tests.support.command import Command
 
 from caudal.settings import Settings, load, variables
@@ -136,7 +137,9 @@ class Process:
 
 
 def environ_of(settings: Settings) -> dict[str, str]:
-    """The environment in which `caudal` has these settings, and nothing of the tester's own."""
+    """The environment in which `caudal` has these settings, and nothing of the tester's own. No rates are fetched: tests
+    ask nobody beyond this machine."""
+    settings = replace(settings, rates=replace(settings.rates, fetch="never"))
     plain, given = Settings(), Command(settings, Path.cwd()).environ()
     for path, variable in variables():
         value: object = settings
