@@ -2,13 +2,19 @@
 
 import asyncio
 import json
+import os
+import subprocess
+from base64 import urlsafe_b64encode
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.support.openapi import as_json_schema
 from tests.support.shared import shared
 from tests.support.truelayer import BASE, SECRET, Stand
@@ -17,9 +23,11 @@ from caudal.model.errors import NeedsUser, RateLimited, Refused, Unavailable
 from caudal.providers.truelayer.errors import AUTH_RULES, PROBLEM_RULES, REDIRECTED, RULES, Refusal, error_for
 from caudal.providers.truelayer.genuine import Key, verified
 from caudal_sandbox.truelayer import errors as emulated
-from caudal_sandbox.truelayer.signing import HEADER
+from caudal_sandbox.truelayer.signing import HEADER, TIMESTAMP
 
 _FOLDER = ("contracts", "truelayer")
+ROOT = Path(__file__).resolve().parents[2]
+JUDGES = Path(os.environ.get("JUDGES_VENV", ROOT / ".venv-judges")) / "bin" / "python"
 
 
 def reference(*parts: str) -> Any:
@@ -181,3 +189,35 @@ def test_the_secret_of_the_client_is_asked_for() -> None:
 
     answer = asyncio.run(act())
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+
+
+def test_its_own_library_takes_what_the_emulator_signs_and_the_adapter_what_the_library_signs() -> None:
+    if not JUDGES.exists():
+        if os.environ.get("CAUDAL_REQUIRE_ALL"):
+            pytest.fail("the judges' environment is missing: make test makes it")
+        pytest.skip("the judges' environment isn't there: make .venv-judges/ready makes it")
+    stand = Stand()
+    hook = stand.emulator.send_event("https://hub.example/webhooks/truelayer", {"type": "tried"}, BASE)
+    own = ec.generate_private_key(ec.SECP521R1())
+    told = {
+        "signature": hook.headers[HEADER],
+        "headers": {TIMESTAMP: hook.headers[TIMESTAMP]},
+        "path": "/webhooks/truelayer",
+        "body": hook.body.decode(),
+        "jwks": stand.emulator.signer.jwks(),
+        "jku": f"{BASE}/.well-known/jwks",
+        "pem": own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }
+    script = ROOT / "tests" / "judges" / "truelayer_by_signing.py"
+    done = subprocess.run(
+        [JUDGES, script], check=False, input=json.dumps(told), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    judged = json.loads(done.stdout)
+    assert (judged["right"], judged["forged"]) == (True, False)
+    public = own.public_key().public_numbers()
+    x, y = (urlsafe_b64encode(number.to_bytes(66)).rstrip(b"=").decode() for number in (public.x, public.y))
+    key = Key("judge", "EC", "P-521", x, y)
+    heads = {TIMESTAMP.lower(): hook.headers[TIMESTAMP], HEADER.lower(): judged["signed"]}
+    assert verified(heads, hook.body, "/webhooks/truelayer", key)
+    assert not verified(heads, hook.body + b" ", "/webhooks/truelayer", key)
