@@ -274,6 +274,24 @@ class Courier:
         task.add_done_callback(among.discard)
 
 
+class Posting:
+    """The part of an emulator whose webhooks a courier brings."""
+
+    courier: Courier
+
+    async def attempted(self) -> None:
+        """Until every webhook was tried once."""
+        await self.courier.attempted()
+
+    async def settled(self) -> None:
+        """Until no webhook is on its way."""
+        await self.courier.settled()
+
+    async def aclose(self) -> None:
+        """Send no more."""
+        await self.courier.aclose()
+
+
 async def _read(answer: httpx.Response) -> None:
     """Read an answer to its end, so that its connection can be used again, unless it is a long one."""
     read = 0

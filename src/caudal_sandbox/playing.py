@@ -2,7 +2,7 @@
 that a connection breaks is nobody's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -53,6 +53,15 @@ def check_status(fault: Fault) -> None:
     status = fault.params.get("status", 500)
     if not isinstance(status, int) or not 400 <= status <= 599:
         raise ValueError(f"{fault.kind}: a status of failure is from 400 to 599, not {status}")
+
+
+def check_public(fault: Fault, kinds: Collection[Kind], who: str) -> None:
+    """Raises ValueError for a fault that a server without logins and codes can't have: only `kinds` befall it."""
+    if fault.kind not in kinds:
+        raise ValueError(f"{fault.kind}: {who} has no such thing")
+    if code := fault.params.get("code"):
+        raise ValueError(f"{fault.kind}: {code!r} is no error code: {who} has none, only words")
+    check_status(fault)
 
 
 def _malformed(response: Response, strike: Strike) -> Response:

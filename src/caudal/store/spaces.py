@@ -113,7 +113,8 @@ async def add_connection(
     """A new, active connection to an institution (its provider's id, name, country), under a label of its own. Raises
     ConflictError where the provider calls one that hasn't ended by the same `reference`."""
     await tx.run("lock_connections", space_id=space_id)
-    for row in await connections(tx, space_id):
+    there = await connections(tx, space_id)
+    for row in there:
         if (row.provider, row.reference) == (provider, reference) and row.state != "revoked":
             raise ConflictError(f"this login is linked already, as “{row.label}”: nothing was linked")
     await tx.run("free_reference", space_id=space_id, provider=provider, reference=reference)
@@ -126,7 +127,7 @@ async def add_connection(
         name=name,
         country=country,
     )
-    taken = {row.label for row in await connections(tx, space_id)}
+    taken = {row.label for row in there}
     connection_id, label = new_id(), free_name(name or provider, taken)
     await tx.run(
         "insert_linked_connection",

@@ -22,6 +22,7 @@ from caudal_sandbox.belvo.errors import CODES, THROTTLED, BelvoError
 from caudal_sandbox.belvo.links import SOON, Link
 from caudal_sandbox.belvo.views import invested, link_views, moving
 from caudal_sandbox.corruption import Json, Weak, corrupt
+from caudal_sandbox.courier import Posting
 from caudal_sandbox.door import DoorRoute
 from caudal_sandbox.economy.movements import AccountId
 from caudal_sandbox.emulators import Ground, Shown, path_of
@@ -50,7 +51,7 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
-class Belvo:
+class Belvo(Posting):
     """One Belvo over the world."""
 
     name = "belvo"
@@ -58,6 +59,7 @@ class Belvo:
 
     def __init__(self, ground: Ground, options: Options | None = None) -> None:
         self.emulator = Emulator(ground, options or Options())
+        self.courier = self.emulator.courier
         self.app: ASGIApp = self._answer
         self.door: Sequence[DoorRoute] = Door(self.emulator, self._wait_for_history).routes
         self._pause = DELAY * ground.time_scale.numerator / ground.time_scale.denominator
@@ -130,19 +132,11 @@ class Belvo:
         """Send what waits."""
         self.emulator.hooks.flush()
 
-    async def attempted(self) -> None:
-        """Until every webhook was tried once."""
-        await self.emulator.courier.attempted()
-
-    async def settled(self) -> None:
-        """Until no webhook is on its way."""
-        await self.emulator.courier.settled()
-
     async def aclose(self) -> None:
         """Send no more."""
         for task in self._tasks:
             task.cancel()
-        await self.emulator.courier.aclose()
+        await super().aclose()
 
     # The API and the widget
 

@@ -18,7 +18,7 @@ from caudal_sandbox.esplora.life import Life
 from caudal_sandbox.esplora.wallets import Kind as WalletKind
 from caudal_sandbox.esplora.wallets import Wallet
 from caudal_sandbox.faults import CORRUPTIONS, Fault, Faults, Kind, Strike
-from caudal_sandbox.playing import before, check_status, first, played
+from caudal_sandbox.playing import before, check_public, first, played
 
 PROVIDER: Final = "bitcoin"
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
@@ -111,9 +111,7 @@ class Esplora:
 
     def check(self, fault: Fault) -> None:
         """Raises ValueError for a fault this server can't have."""
-        if fault.kind not in PLAYED:
-            raise ValueError(f"{fault.kind}: an Esplora has no such thing")
-        check_status(fault)
+        check_public(fault, PLAYED, "an Esplora")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

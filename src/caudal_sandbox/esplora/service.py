@@ -19,7 +19,7 @@ from caudal_sandbox.esplora.chain import Block
 from caudal_sandbox.esplora.transactions import Tx
 from caudal_sandbox.esplora.wallets import Wallet
 from caudal_sandbox.faults import Fault
-from caudal_sandbox.playing import check_status
+from caudal_sandbox.playing import check_public
 from caudal_sandbox.truth import MovementTruth
 
 GENESIS: Final = date(2009, 1, 3)
@@ -74,11 +74,7 @@ class Bitcoin(WithoutWebhooks):
 
     def check(self, fault: Fault) -> None:
         """Raises ValueError for what can't befall an Esplora."""
-        if fault.kind not in PLAYED:
-            raise ValueError(f"{fault.kind}: an Esplora has no such thing")
-        if code := fault.params.get("code"):
-            raise ValueError(f"{fault.kind}: {code!r} is no error code: an Esplora has none, only words")
-        check_status(fault)
+        check_public(fault, PLAYED, "an Esplora")
 
     def status(self) -> Mapping[str, object]:
         """How many wallets are watched."""

@@ -17,7 +17,7 @@ from caudal_sandbox.ethereum.explorer import Explorer, Options, Said
 from caudal_sandbox.ethereum.life import Life, Wallet
 from caudal_sandbox.ethereum.rpc import Node
 from caudal_sandbox.faults import CORRUPTIONS, Fault, Faults, Kind, Strike
-from caudal_sandbox.playing import before, check_status, first, played
+from caudal_sandbox.playing import before, check_public, first, played
 
 PROVIDER: Final = "ethereum"
 ETHERSCAN: Final = "/v2/api"
@@ -88,11 +88,7 @@ class Ethereum:
 
     def check(self, fault: Fault) -> None:
         """Raises ValueError for a fault that these servers can't have."""
-        if fault.kind not in PLAYED:
-            raise ValueError(f"{fault.kind}: an explorer has no such thing")
-        if code := fault.params.get("code"):
-            raise ValueError(f"{fault.kind}: {code!r} is no error code: an explorer has none, only words")
-        check_status(fault)
+        check_public(fault, PLAYED, "an explorer")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

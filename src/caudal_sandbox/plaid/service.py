@@ -5,6 +5,7 @@ from datetime import datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from caudal_sandbox.courier import Posting
 from caudal_sandbox.door import DoorRoute
 from caudal_sandbox.emulators import Ground, OverBanks, Shown
 from caudal_sandbox.faults import Fault
@@ -17,7 +18,7 @@ from caudal_sandbox.plaid.link import PAGES
 from caudal_sandbox.plaid.records.accounts import has_transactions
 
 
-class Plaid(OverBanks):
+class Plaid(OverBanks, Posting):
     """One Plaid over the world."""
 
     name = "plaid"
@@ -25,6 +26,7 @@ class Plaid(OverBanks):
 
     def __init__(self, ground: Ground, options: Options | None = None) -> None:
         self.emulator = Emulator(ground.world, ground.faults, ground.clock, options or Options())
+        self.courier = self.emulator.courier
         self.door: Sequence[DoorRoute] = Door(self.emulator).routes
         self.app: ASGIApp = self._answer
         self._api = Api(self.emulator)
@@ -69,18 +71,6 @@ class Plaid(OverBanks):
     def flush(self) -> None:
         """Send what waits."""
         self.emulator.flush()
-
-    async def attempted(self) -> None:
-        """Until every webhook was tried once."""
-        await self.emulator.courier.attempted()
-
-    async def settled(self) -> None:
-        """Until no webhook is on its way."""
-        await self.emulator.courier.settled()
-
-    async def aclose(self) -> None:
-        """Send no more."""
-        await self.emulator.courier.aclose()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = self._hosted if scope["path"].startswith(PAGES) else self._api

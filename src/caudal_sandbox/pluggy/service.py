@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caudal_sandbox.corruption import Json, Weak, corrupt
+from caudal_sandbox.courier import Posting
 from caudal_sandbox.door import DoorRoute, Filling, answer, read
 from caudal_sandbox.economy.accounts import AccountKind
 from caudal_sandbox.emulators import Ground, OverBanks, Shown, path_of
@@ -47,7 +48,7 @@ _MINUTE: Final = 60
 _CREATED: Final = frozenset({("POST", "/webhooks")})
 
 
-class Pluggy(OverBanks):
+class Pluggy(OverBanks, Posting):
     """One Pluggy over the world."""
 
     name = "pluggy"
@@ -55,6 +56,7 @@ class Pluggy(OverBanks):
 
     def __init__(self, ground: Ground, options: Options | None = None) -> None:
         self.emulator = Emulator(ground, options or Options())
+        self.courier = self.emulator.courier
         self.app: ASGIApp = self._answer
 
     @property
@@ -106,18 +108,6 @@ class Pluggy(OverBanks):
     def flush(self) -> None:
         """Send what waits."""
         self.emulator.hooks.flush()
-
-    async def attempted(self) -> None:
-        """Until every webhook was tried once."""
-        await self.emulator.courier.attempted()
-
-    async def settled(self) -> None:
-        """Until no webhook is on its way."""
-        await self.emulator.courier.settled()
-
-    async def aclose(self) -> None:
-        """Send no more."""
-        await self.emulator.courier.aclose()
 
     # The API and the pages
 

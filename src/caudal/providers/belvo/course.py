@@ -1,12 +1,13 @@
 """Where a connection stands between two pulls: our cursor."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
 from caudal.model.changes import Cursor, SourceRef
-from caudal.model.errors import CursorInvalid
+from caudal.providers.written import Standpoint
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,29 +17,19 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
     whole: date | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Standpoint, frozen=True):
     """`link`: whose rows these were. `told`: whether its movements were there."""
 
     link: str = ""
     told: bool = False
-    accounts: dict[SourceRef, Known] = {}
+    accounts: Mapping[SourceRef, Known] = {}
 
     @classmethod
-    def read(cls, cursor: Cursor, link: str) -> Self:
-        """From a cursor; another link's history is read from its beginning. Raises CursorInvalid, from the beginning,
-        where it isn't one of ours."""
-        try:
-            read = msgspec.json.decode(cursor, type=cls) if cursor else cls()
-        except msgspec.DecodeError:
-            raise CursorInvalid(
-                "belvo: the cursor is none of this adapter's; pulling from the beginning", restart=""
-            ) from None
+    def of(cls, cursor: Cursor, link: str) -> Self:
+        """From a cursor (`read`); another link's history is read from its beginning."""
+        read = cls.read(cursor)
         known = read.accounts if read.link == link else dict.fromkeys(read.accounts, Known())
         return cls(link, read.told and read.link == link, known)
-
-    def cursor(self) -> Cursor:
-        """As a cursor."""
-        return Cursor(_ENCODER.encode(self).decode())
 
     def knowing(self, ref: SourceRef, known: Known) -> Self:
         """With what is now known of an account."""
@@ -48,6 +39,3 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
         """Without accounts that are gone."""
         accounts = {ref: known for ref, known in self.accounts.items() if ref not in refs}
         return msgspec.structs.replace(self, accounts=accounts)
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from caudal.model.errors import ConfigError, Refused
+from caudal.model.errors import ConfigError
 from caudal.providers.base import (
     Abandoned,
     AccountFound,
@@ -26,7 +26,6 @@ from caudal.providers.base import (
     LinkAnswer,
     Linked,
     LinkRequest,
-    LinkState,
     LinkStep,
     Mended,
     Poll,
@@ -40,6 +39,7 @@ from caudal.providers.belvo.payloads import Account, Bank, Link, WidgetToken
 from caudal.providers.belvo.pull import DOCUMENTS, PERSON, country_of
 from caudal.providers.http import Clock
 from caudal.providers.rows import read_all
+from caudal.providers.written import link_state, of_link
 
 TOKEN_LASTS: Final = timedelta(minutes=10)
 """[?] Belvo's pages say ten minutes, the token of its example twenty."""
@@ -106,11 +106,11 @@ class Linking:
                 return _login(bank, state)
         if state.documents:
             return await self._widget(state)
-        return Ask(_WHO, _write(state), frozenset({"document"}))
+        return Ask(_WHO, link_state(state), frozenset({"document"}))
 
     async def go_on(self, answer: LinkAnswer) -> LinkStep:
         """The next step."""
-        state = _read(answer.state)
+        state = of_link(answer.state, _State)
         match answer:
             case Fields(values=values) if state.session:
                 return await self._token_given(state, values)
@@ -131,7 +131,7 @@ class Linking:
         kinds = [len(each) for each in documents]
         if kinds not in ([_CPF], [_CPF, _CNPJ]) or len(names) != len(kinds):
             why = "a CPF has 11 digits, a CNPJ 14 characters; give a name for each"
-            return Ask(_WHO, _write(state), frozenset({"document"}), why=why)
+            return Ask(_WHO, link_state(state), frozenset({"document"}), why=why)
         return await self._widget(msgspec.structs.replace(state, documents=documents, names=names))
 
     async def _widget(self, state: _State) -> Visit:
@@ -146,7 +146,7 @@ class Linking:
         until = self._clock.now() + TOKEN_LASTS
         state = msgspec.structs.replace(state, until=until)
         url = f"{self._config.widget_url}?{urlencode(query)}"
-        return Visit(url, _write(state), until, session=state.external)
+        return Visit(url, link_state(state), until, session=state.external)
 
     def _asked(self, state: _State) -> dict[str, Any]:
         """What the widget is to do and show. Raises ConfigError where Belvo wants to know what nobody has told us."""
@@ -199,7 +199,7 @@ class Linking:
             return await self._made(state, max(found, key=lambda link: link.created_at))
         if state.until is not None and self._clock.now() >= state.until:
             return Abandoned("nobody came through Belvo's page in time: start again")
-        return Waiting(_write(state))
+        return Waiting(link_state(state))
 
     async def _made(self, state: _State, link: Link) -> LinkStep:
         """A link is there: conclude it, or put it in the place of the one that is mended."""
@@ -219,14 +219,14 @@ class Linking:
     async def _found(self, state: _State) -> LinkStep:
         rows = await self._client.rows("/api/accounts/", {"link": state.link}, operation="accounts")
         if not rows:
-            return Waiting(_write(state))
+            return Waiting(link_state(state))
         bank = await self._bank(state.institution)
         country = country_of(state.institution)
         accounts = []
         for told, raw in read_all(rows, Account, "belvo accounts")[0]:
             seen = known_account(told, raw, bank.display_name, country).seen
             accounts.append(AccountFound(seen.ref, seen.name, seen.mask, seen.kind.value))
-        return Found(_institution(bank), tuple(accounts), _write(state))
+        return Found(_institution(bank), tuple(accounts), link_state(state))
 
     async def _concluded(self, state: _State) -> LinkStep:
         link = await self._client.link(state.link)
@@ -264,7 +264,7 @@ class Linking:
         refusal = refusal_of(answer)
         if answer.status == 428 and refusal is not None:
             waits = msgspec.structs.replace(state, session=refusal.session, link=refusal.link)
-            return Ask(_TOKEN, _write(waits), frozenset(_TOKEN))
+            return Ask(_TOKEN, link_state(waits), frozenset(_TOKEN))
         if refusal is not None and refusal.code in _RETRY:
             bank = await self._bank(state.institution)
             again = msgspec.structs.replace(state, session="", link="")
@@ -281,21 +281,10 @@ def _login(bank: Bank, state: _State, why: str = "") -> Ask:
     """The form of the bank's login: all of it is secret."""
     fields = {field.name: field.label or field.name for field in bank.form_fields}
     asked = msgspec.structs.replace(state, form=tuple(fields))
-    return Ask(fields, _write(asked), frozenset(fields), why=why)
+    return Ask(fields, link_state(asked), frozenset(fields), why=why)
 
 
 def _institution(bank: Bank) -> InstitutionFound:
     return InstitutionFound(
         bank.name, bank.display_name or bank.name, bank.country_codes[0] if bank.country_codes else None
     )
-
-
-def _write(state: _State) -> LinkState:
-    return LinkState(msgspec.json.encode(state).decode())
-
-
-def _read(state: LinkState) -> _State:
-    try:
-        return msgspec.json.decode(state.value, type=_State)
-    except msgspec.DecodeError:
-        raise Refused("belvo: this is the state of no link of this adapter: start linking again") from None

@@ -89,7 +89,7 @@ async def pull(
     now = clock.now()
     link = await client.link(link_of(access), access)
     await check(client, link, access, now)
-    run = _Run(client, access, link, Standing.read(cursor, link.id), now)
+    run = _Run(client, access, link, Standing.of(cursor, link.id), now)
     introduction, accounts = await run.introduction()
     yield introduction
     await run.expect_history()

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
-from caudal.model.errors import ProviderError, RateLimited, Refused, Unavailable
-from caudal.providers.http import Answer
+from caudal.model.errors import ProviderError, Refused, Unavailable
+from caudal.providers.http import Answer, unworded
 
 A_MINUTE: Final = timedelta(minutes=1)
 """Where a limit was met: no server says for how long."""
@@ -39,8 +39,7 @@ def error_for(operation: str, answer: Answer) -> ProviderError:
         if answer.status == status and words.startswith(begins):
             return rule(f"bitcoin {operation}: {begins}")
     message = f"bitcoin {operation}: answered {answer.status}"
-    if answer.status == 429:
-        return RateLimited(message, retry_after=answer.retry_after or A_MINUTE)
-    if answer.status >= 500 or answer.status == 408:
-        return Unavailable(message)
+    passing = unworded(answer, message, A_MINUTE)
+    if passing is not None:
+        return passing
     return Refused(f"{message}, and not in Esplora's words: is CAUDAL_BITCOIN_URL right?")

@@ -28,6 +28,7 @@ from caudal.providers.bitcoin.config import BitcoinConfig
 from caudal.providers.bitcoin.keys import KeyProblem, ScriptKind, Shown, branches, kinds_named, name_of, read
 from caudal.providers.bitcoin.pull import Wallet
 from caudal.providers.bitcoin.survey import abreast
+from caudal.providers.written import link_state, of_link
 
 CREDENTIAL: Final = "wallet"
 """The field of a connection's secrets: descriptors as JSON. Whoever has them sees all that the wallet ever did."""
@@ -63,9 +64,9 @@ class Linking:
                 case Fields(state=LinkState(value=""), values=values):
                     return await self._shown(read(values.get(FIELD, ""), self._config.network))
                 case Fields(state=state, values=values):
-                    return self._found(_read(state).decided(list(kinds_named(values.get(KIND, "")))))
+                    return self._found(of_link(state, Shown).decided(list(kinds_named(values.get(KIND, "")))))
                 case Conclude(state=state):
-                    return self._linked(_read(state))
+                    return self._linked(of_link(state, Shown))
                 case Poll():
                     raise Refused("bitcoin: a wallet is shown in a field; there is nothing to poll for")
         except KeyProblem as problem:
@@ -79,7 +80,7 @@ class Linking:
             return self._found(shown.decided(used))
         told = f"history was found for {' and '.join(used)}" if used else "none of them has any history"
         question = f"which kinds of addresses the wallet makes: {', '.join(ScriptKind)}; {told}"
-        return Ask({KIND: question}, _write(shown))
+        return Ask({KIND: question}, link_state(shown))
 
     async def _ever_used(self, shown: Shown, kind: ScriptKind) -> bool:
         descriptors = Shown((), shown.undecided).decided([kind]).descriptors
@@ -94,7 +95,7 @@ class Linking:
     def _found(self, shown: Shown) -> Found:
         wallet = wallet_of(shown.descriptors, self._config)
         account = AccountFound(wallet.ref, wallet.name, wallet.ref[:8], AccountKind.WALLET)
-        return Found(_institution(self._config), (account,), _write(shown))
+        return Found(_institution(self._config), (account,), link_state(shown))
 
     def _linked(self, shown: Shown) -> Linked:
         secrets = {CREDENTIAL: msgspec.json.encode(shown.descriptors)}
@@ -122,14 +123,3 @@ def opened(access: Access, config: BitcoinConfig) -> Wallet:
 
 def _institution(config: BitcoinConfig) -> InstitutionFound:
     return InstitutionFound("bitcoin" if config.network == "main" else f"bitcoin-{config.network}", "Bitcoin")
-
-
-def _write(shown: Shown) -> LinkState:
-    return LinkState(msgspec.json.encode(shown).decode())
-
-
-def _read(state: LinkState) -> Shown:
-    try:
-        return msgspec.json.decode(state.value, type=Shown)
-    except msgspec.DecodeError:
-        raise Refused("bitcoin: this link's state is none of this adapter's: start again") from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from caudal.providers.watched import Watch
+from caudal.providers.written import Standpoint
 
 UNREAD_MAX: Final = 3
 """How many pulls in a row may wait for a record that can't be read, before the rest is taken to be all."""
@@ -43,7 +43,7 @@ class Locked(NamedTuple):
     sats: int
 
 
-class Standing(Watch, frozen=True):
+class Standing(Standpoint, frozen=True):
     """Where the watch stands. `marks` are of used scripts, by ``branch:index``."""
 
     base: Place | None = None

@@ -24,6 +24,7 @@ from caudal.providers.base import (
 from caudal.providers.bitso.client import Asker
 from caudal.providers.bitso.normalise import Reading
 from caudal.providers.bitso.payloads import Balance
+from caudal.providers.written import of_link
 
 BITSO: Final = InstitutionFound("bitso", "Bitso")
 _FIELDS: Final = {
@@ -57,9 +58,11 @@ class Linking:
         """Try what was said; ask again for what isn't good."""
         match answer:
             case Fields(state=state, values=values):
-                return await self._tried(_read(state), values.get("key", ""), values.get("secret", ""))
+                return await self._tried(
+                    of_link(state, _State), values.get("key", ""), values.get("secret", "")
+                )
             case Conclude(state=state):
-                told = _read(state)
+                told = of_link(state, _State)
                 return Linked(told.client_id, BITSO, _secrets(told.key, told.secret))
             case _:
                 raise Refused("bitso: there is nothing to poll for")
@@ -97,10 +100,6 @@ async def _accounts(asker: Asker, client_id: str) -> tuple[AccountFound, ...]:
 
 def _ask(state: _State, why: str = "") -> Ask:
     return Ask(_FIELDS, LinkState(msgspec.json.encode(state).decode()), frozenset(_FIELDS), why)
-
-
-def _read(state: LinkState) -> _State:
-    return msgspec.json.decode(state.value, type=_State)
 
 
 def _secrets(key: str, secret: str) -> dict[str, bytes]:

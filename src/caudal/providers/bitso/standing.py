@@ -1,14 +1,14 @@
 """Our cursor: where a pull of one login stands, as compact JSON text."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 from msgspec import Raw
 
-from caudal.model.changes import Cursor
-from caudal.model.errors import CursorInvalid
+from caudal.providers.written import Standpoint
 
 TRIES: Final = 3
 """How often what can't be read is asked for. Broken on its way it reads the second time; what reads just the same by
@@ -23,39 +23,23 @@ class Open(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Standpoint, frozen=True):
     """Where a pull stands. Never changed: each page goes by the one after it."""
 
     marker: str = ""
     """The last fill that was told, with all before it."""
     since: datetime | None = None
     """From when on payments are read again. None: all."""
-    done: dict[str, str] = {}
+    done: Mapping[str, str] = {}
     """Payments begun since then that are final, and how."""
-    open: dict[str, Open] = {}
+    open: Mapping[str, Open] = {}
     """Payments that aren't."""
-    unread: dict[str, int] = {}
+    unread: Mapping[str, int] = {}
     """What couldn't be read → how often in a row."""
     currencies: tuple[str, ...] = ()
     """Whose accounts were shown."""
     newest: date = date.min
     """The last day on which anything happened: no balance is of an earlier one, whatever our clock says."""
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """From a cursor. Raises CursorInvalid, from the beginning, where it isn't one of ours."""
-        if not cursor:
-            return cls()
-        try:
-            return msgspec.json.decode(cursor, type=cls)
-        except msgspec.DecodeError:
-            raise CursorInvalid(
-                "bitso: the cursor is none of this adapter's; pulling from the beginning", restart=""
-            ) from None
-
-    def cursor(self) -> Cursor:
-        """As a cursor."""
-        return Cursor(msgspec.json.encode(self, order="sorted").decode())
 
 
 class Patience:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from caudal.model.changes import SourceRef
-from caudal.providers.watched import Watch
+from caudal.providers.written import Standpoint
 
 TRIES_MAX: Final = 3
 """Pulls in a row that wait for what can't be read or doesn't add up, before what there is is taken to be all."""
@@ -25,7 +25,7 @@ class Told(NamedTuple):
     units: str
 
 
-class Standing(Watch, frozen=True):
+class Standing(Standpoint, frozen=True):
     """Where the watch stands."""
 
     base: Place | None = None

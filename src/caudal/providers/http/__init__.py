@@ -24,6 +24,7 @@ from caudal.providers.http.messages import (
     Verdict,
     by_status,
     by_status_alone,
+    unworded,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "by_status",
     "by_status_alone",
     "redact",
+    "unworded",
 ]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from caudal.model.errors import Refused
+from caudal.model.errors import ProviderError, RateLimited, Refused, Unavailable
 
 _PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 """RFC 3986 §3.3, beginning with one slash: two would name another host."""
@@ -67,6 +67,15 @@ class Answer(msgspec.Struct, frozen=True):
     retry_after: timedelta | None = None
     """What the header of that name asks for, in either of its forms; never negative."""
 
+    def header(self, name: str) -> str:
+        """The header of that name (in lower case); '' where there is none."""
+        return next((value for each, value in self.headers.items() if each.lower() == name), "")
+
+    @property
+    def says_json(self) -> bool:
+        """Whether its body claims to be JSON."""
+        return "json" in self.header("content-type").lower()
+
     def __repr__(self) -> str:
         return f"Answer({self.status}, {len(self.body)} bytes, {self.ms} ms)"
 
@@ -115,6 +124,14 @@ def by_status_alone(answer: Answer) -> Verdict:
     """`by_status`, where nobody stands behind the provider: what fails is its own."""
     verdict = by_status(answer)
     return Later(provider_wide=True) if isinstance(verdict, Later) else verdict
+
+
+def unworded(answer: Answer, message: str, pause: timedelta) -> ProviderError | None:
+    """What passes by itself of an answer in nobody's words: asked too often (`pause` where it doesn't say for how long),
+    in trouble. None for the rest, which its adapter judges."""
+    if answer.status == 429:
+        return RateLimited(message, retry_after=answer.retry_after or pause)
+    return Unavailable(message) if answer.status >= 500 or answer.status == 408 else None
 
 
 class Outcome(enum.StrEnum):

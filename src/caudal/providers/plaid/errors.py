@@ -21,7 +21,17 @@ from caudal.model.errors import (
     Revoked,
     Unavailable,
 )
-from caudal.providers.http import Answer, Failed, Fine, Later, Limited, Verdict, by_status, redact
+from caudal.providers.http import (
+    Answer,
+    Failed,
+    Fine,
+    Later,
+    Limited,
+    Verdict,
+    by_status_alone,
+    redact,
+    unworded,
+)
 from caudal.providers.plaid.payloads import PlaidError
 
 PREPARING: Final = timedelta(seconds=5)
@@ -256,11 +266,10 @@ def read_refusal(operation: str, answer: Answer) -> Refusal | ProviderError:
     if error is not None:
         return Refusal(operation, answer.status, error)
     message = f"plaid {operation}: answered {answer.status}, and not in Plaid's words"
-    if answer.status == 429:
-        return RateLimited(message, retry_after=answer.retry_after or _A_MINUTE)
-    if answer.status >= 500 or answer.status == 408:
-        return Unavailable(message)
-    if _says_json(answer):  # Plaid's own, most likely, and broken on its way: the next one may not be
+    passing = unworded(answer, message, _A_MINUTE)
+    if passing is not None:
+        return passing
+    if answer.says_json:  # Plaid's own, most likely, and broken on its way: the next one may not be
         why = (
             f"{answer.status}, and its JSON is none of Plaid's words; if it stays so, is the base URL right?"
         )
@@ -274,8 +283,7 @@ def judge(answer: Answer) -> Verdict:
         return Fine()
     error = _plaid_error(answer)
     if error is None:
-        verdict = by_status(answer)
-        return Later(provider_wide=True) if isinstance(verdict, Later) else verdict
+        return by_status_alone(answer)
     rule = _rule(error)
     if rule is _TOO_OFTEN:
         return Limited(answer.retry_after, client_wide=error.error_code in _CLIENT_WIDE)
@@ -300,11 +308,6 @@ def _plaid_error(answer: Answer) -> PlaidError | None:
         return _ERROR.decode(answer.body)
     except msgspec.DecodeError:
         return None
-
-
-def _says_json(answer: Answer) -> bool:
-    types = (value for name, value in answer.headers.items() if name.lower() == "content-type")
-    return any("json" in value.lower() for value in types)
 
 
 def _request_id(error: PlaidError) -> str:

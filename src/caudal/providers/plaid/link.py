@@ -22,7 +22,6 @@ from caudal.providers.base import (
     LinkAnswer,
     Linked,
     LinkRequest,
-    LinkState,
     LinkStep,
     Mended,
     Poll,
@@ -41,6 +40,7 @@ from caudal.providers.plaid.payloads import (
     LinkTokenAnswer,
     LinkTokenCreated,
 )
+from caudal.providers.written import link_state, of_link
 
 _LOG: Final = logging.getLogger("caudal.providers.plaid")
 
@@ -98,7 +98,7 @@ class Linking:
             raise Refused("plaid link/token/create: no page in the answer: is Hosted Link enabled at Plaid?")
         return Visit(
             created.hosted_link_url,
-            _write(_State(created.link_token, relink=request.relink is not None)),
+            link_state(_State(created.link_token, relink=request.relink is not None)),
             created.expiration,
             POLL_SECONDS,
             session=created.link_token,
@@ -108,9 +108,9 @@ class Linking:
         """What came of it so far; on Conclude, the connection."""
         match answer:
             case Poll(state=state):
-                return await self._poll(_read(state))
+                return await self._poll(of_link(state, _State))
             case Conclude(state=state):
-                return await self._conclude(_read(state))
+                return await self._conclude(of_link(state, _State))
             case Fields():
                 raise Refused("plaid: its own page asks for all it needs; there are no fields to fill in")
 
@@ -175,7 +175,7 @@ class Linking:
             if self._clock.now() > answer.expiration + grace:
                 return _EXPIRED
         if under_way or not sessions:
-            return Waiting(_write(state))
+            return Waiting(link_state(state))
         exits = [left for session in sessions if (left := session.exit or session.on_exit)]
         error = exits[-1].error if exits else None
         if error is None:
@@ -203,7 +203,7 @@ class Linking:
             for account in item.accounts
         )
         state = _State(public_token=item.public_token or "", found=institution)
-        return Found(institution, accounts, _write(state))
+        return Found(institution, accounts, link_state(state))
 
     async def _country(self, reference: str) -> str | None:
         """Where the bank is, if Plaid knows it in one country alone; None also where it doesn't say now."""
@@ -249,17 +249,6 @@ def _succeeded(session: LinkSession) -> bool:
     not left."""
     left = session.exit or session.on_exit
     return bool(list(_added(session))) or (session.finished_at is not None and left is None)
-
-
-def _write(state: _State) -> LinkState:
-    return LinkState(msgspec.json.encode(state).decode())
-
-
-def _read(state: LinkState) -> _State:
-    try:
-        return msgspec.json.decode(state.value, type=_State)
-    except msgspec.DecodeError:
-        raise Refused("plaid: this is the state of no link of this adapter: start linking again") from None
 
 
 _CREATED: Final = msgspec.json.Decoder(LinkTokenCreated)

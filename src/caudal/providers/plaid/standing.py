@@ -1,12 +1,12 @@
 """Our cursor: where a pull of one Item stands, as compact JSON text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 import msgspec
 
 from caudal.model.changes import Cursor, SourceRef
-from caudal.model.errors import CursorInvalid
+from caudal.providers.written import Standpoint
 
 RETOLD_MAX: Final = 3
 """How often what can't be read is asked for again. Broken on its way it reads the second time, or is broken otherwise;
@@ -22,7 +22,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     invests: bool = False
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Standpoint, frozen=True):
     """Where a pull stands. Never changed: each page goes by the one after it."""
 
     next: str = ""
@@ -31,7 +31,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """Plaid's cursor at the start of the loop under way: where Plaid may call us back to. None: at rest."""
     again: bool = False
     """Called back: the loop is pulled anew, and its end must be told even if it brings nothing."""
-    accounts: dict[SourceRef, Known] = {}
+    accounts: Mapping[SourceRef, Known] = {}
     bank: str | None = None
     countries: tuple[str, ...] = ()
     told: str = ""
@@ -49,27 +49,11 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What names the texts that couldn't be read in this telling."""
     broken_before: tuple[str, ...] = ()
     """The same of the telling before: what is broken where it is kept is broken alike each time."""
-    amiss: dict[str, int] = {}
+    amiss: Mapping[str, int] = {}
     """What has no cursor, but had something in it that couldn't be read → how often in a row."""
-    off: dict[str, str] = {}
+    off: Mapping[str, str] = {}
     """Products this login hasn't or doesn't share → what its accounts and consents were then: tried again when
     they change, as they do when it is linked again."""
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """From a cursor. Raises CursorInvalid, from the beginning, where it isn't one of ours."""
-        if not cursor:
-            return cls()
-        try:
-            return msgspec.json.decode(cursor, type=cls)
-        except msgspec.DecodeError:
-            raise CursorInvalid(
-                "plaid: the cursor is none of this adapter's; pulling from the beginning", restart=""
-            ) from None
-
-    def cursor(self) -> Cursor:
-        """As a cursor."""
-        return Cursor(_ENCODER.encode(self).decode())
 
     @property
     def known(self) -> bool:
@@ -159,6 +143,3 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
             broken=told,
             broken_before=self.broken_before if since is not None or more else (),
         )
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")

@@ -25,7 +25,6 @@ from caudal.providers.base import (
     LinkAnswer,
     Linked,
     LinkRequest,
-    LinkState,
     LinkStep,
     Mended,
     Poll,
@@ -37,6 +36,7 @@ from caudal.providers.pluggy.client import PluggyClient, PluggyConfig
 from caudal.providers.pluggy.errors import error_of
 from caudal.providers.pluggy.normalise import account_seen, known_accounts
 from caudal.providers.pluggy.payloads import AccessToken, Connector, Credential, Item, Page, UserAction
+from caudal.providers.written import link_state, of_link
 
 TOKEN_LASTS: Final = timedelta(minutes=30)
 POLL: Final = timedelta(seconds=3)
@@ -88,7 +88,7 @@ class Linking:
 
     async def go_on(self, answer: LinkAnswer) -> LinkStep:
         """The next step."""
-        state = _read(answer.state)
+        state = of_link(answer.state, _State)
         match answer:
             case Fields(values=values):
                 return await self._filled_in(state, values)
@@ -140,7 +140,7 @@ class Linking:
                 "GET /v2/items", Page, operation="items", query={"clientUserId": state.user}
             )
             if not mine.results:
-                return Waiting(_write(state))
+                return Waiting(link_state(state))
             item = msgspec.json.decode(mine.results[0], type=Item)
             if item.client_user_id != state.user:
                 raise Refused("pluggy: told of an item that is another link's")
@@ -151,11 +151,11 @@ class Linking:
         """What the item wants, or what came of it."""
         item = await self._client.item(state.item)
         if item.status in _RUNNING:
-            return Waiting(_write(state))
+            return Waiting(link_state(state))
         if item.status in _WAITING:
-            return Waiting(_write(state)) if state.widget else self._wanted(state, item)
+            return Waiting(link_state(state)) if state.widget else self._wanted(state, item)
         if state.widget and state.relink and str(item.last_updated_at or "") == state.before:
-            return Waiting(_write(state))
+            return Waiting(link_state(state))
         if item.error is not None or item.status == "LOGIN_ERROR":
             return await self._failed(state, item)
         if state.relink:
@@ -164,7 +164,7 @@ class Linking:
         known, _ = known_accounts(rows, item)
         seen = [(each.kind, account_seen(each)) for each in known]
         accounts = tuple(AccountFound(told.ref, told.name, told.mask, kind.value) for kind, told in seen)
-        return Found(_institution(item), accounts, _write(state))
+        return Found(_institution(item), accounts, link_state(state))
 
     def _wanted(self, state: _State, item: Item) -> LinkStep:
         """A code, a choice, something to be done, or the bank's own page: its address may stand in either place [?]."""
@@ -172,14 +172,14 @@ class Linking:
         url = _address(wanted.data if wanted else None) or _address_in(action)
         if url:
             if state.url == url:
-                return Waiting(_write(state))
+                return Waiting(link_state(state))
             told = (wanted and wanted.expires_at) or (action and action.expires_at)
             seen = msgspec.structs.replace(state, url=url)
-            return Visit(url, _write(seen), told or self._clock.now() + TOKEN_LASTS, session=state.user)
+            return Visit(url, link_state(seen), told or self._clock.now() + TOKEN_LASTS, session=state.user)
         if wanted is not None:
             return _form([wanted], state, why=wanted.instructions or wanted.assistive_text or "")
         said = action.instructions if action else "do what the bank asks for"
-        return Ask({"done": "press Enter once that is done"}, _write(state), why=said)
+        return Ask({"done": "press Enter once that is done"}, link_state(state), why=said)
 
     async def _failed(self, state: _State, item: Item) -> LinkStep:
         """The form again for what its person may mend here and now."""
@@ -199,7 +199,7 @@ class Linking:
             body["itemId"] = state.item
         made = await self._client.ask("POST /connect_token", AccessToken, body=body)
         url = f"{self._config.connect_url}?{urlencode({'connect_token': made.access_token})}"
-        held = _write(msgspec.structs.replace(state, widget=True))
+        held = link_state(msgspec.structs.replace(state, widget=True))
         return Visit(url, held, self._clock.now() + TOKEN_LASTS, session=state.user)
 
     async def _connector(self, ident: str) -> Connector:
@@ -249,7 +249,7 @@ _AGAIN: Final = frozenset({"INVALID_CREDENTIALS", "INVALID_CREDENTIALS_MFA", "US
 def _form(fields: list[Credential], state: _State, why: str = "") -> Ask:
     asked = {each.name: _label(each) for each in fields}
     secret = frozenset(each.name for each in fields if each.type == "password" or each.mfa)
-    return Ask(asked, _write(state), secret, why)
+    return Ask(asked, link_state(state), secret, why)
 
 
 def _label(field: Credential) -> str:
@@ -284,14 +284,3 @@ def _institution(item: Item) -> InstitutionFound:
 
 def _path(ident: str) -> str:
     return quote(ident, safe="")
-
-
-def _write(state: _State) -> LinkState:
-    return LinkState(msgspec.json.encode(state).decode())
-
-
-def _read(state: LinkState) -> _State:
-    try:
-        return msgspec.json.decode(state.value, type=_State)
-    except msgspec.DecodeError:
-        raise Refused("pluggy: this is the state of no link of this adapter: start linking again") from None

@@ -1,12 +1,13 @@
 """Our cursor: how far each account of an item was read, by Pluggy's own times, as compact JSON text."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
-from caudal.model.changes import Cursor, SourceRef
-from caudal.model.errors import CursorInvalid
+from caudal.model.changes import SourceRef
+from caudal.providers.written import Standpoint
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True):
@@ -19,29 +20,14 @@ class Read(msgspec.Struct, frozen=True, array_like=True):
     until: date | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Standpoint, frozen=True):
     """Where a pull stands. `done`: all there is was told as of then. `others`: accounts that are made of investments,
     by currency, and loans."""
 
-    accounts: dict[SourceRef, Read] = {}
+    accounts: Mapping[SourceRef, Read] = {}
     done: datetime | None = None
     others: tuple[SourceRef, ...] = ()
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """The standing of a cursor. Raises CursorInvalid for one that we didn't write."""
-        try:
-            return msgspec.json.decode(cursor or "{}", type=cls)
-        except msgspec.DecodeError:
-            raise CursorInvalid("pluggy: a cursor that isn't ours", restart="") from None
-
-    def cursor(self) -> Cursor:
-        """As text, the same for the same."""
-        return Cursor(_ENCODER.encode(self).decode())
 
     def at(self, ref: SourceRef, read: Read) -> Self:
         """That account was read so far."""
         return msgspec.structs.replace(self, accounts={**self.accounts, ref: read})
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")

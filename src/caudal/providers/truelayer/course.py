@@ -1,13 +1,14 @@
 """Where a connection stands between two pulls: our cursor."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
-from caudal.model.changes import Cursor, SourceRef
-from caudal.model.errors import CursorInvalid
+from caudal.model.changes import SourceRef
 from caudal.providers.truelayer.signs import Sign
+from caudal.providers.written import Standpoint
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,25 +21,11 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
     sign: Sign | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Standing(Standpoint, frozen=True):
     """`off`: what the bank doesn't give (path) → the day on which it is tried again."""
 
-    accounts: dict[SourceRef, Known] = {}
-    off: dict[str, date] = {}
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """From a cursor. Raises CursorInvalid, from the beginning, where it isn't one of ours."""
-        try:
-            return msgspec.json.decode(cursor, type=cls) if cursor else cls()
-        except msgspec.DecodeError:
-            raise CursorInvalid(
-                "truelayer: the cursor is none of this adapter's; pulling from the beginning", restart=""
-            ) from None
-
-    def cursor(self) -> Cursor:
-        """As a cursor."""
-        return Cursor(_ENCODER.encode(self).decode())
+    accounts: Mapping[SourceRef, Known] = {}
+    off: Mapping[str, date] = {}
 
     def knowing(self, ref: SourceRef, known: Known) -> Self:
         """With what is now known of an account."""
@@ -57,6 +44,3 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
         """Not asking for `path` until that day; what was off until today may be tried again."""
         off = {name: day for name, day in self.off.items() if day > today}
         return msgspec.structs.replace(self, off={**off, path: until})
-
-
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")

@@ -18,7 +18,17 @@ from caudal.model.errors import (
     Revoked,
     Unavailable,
 )
-from caudal.providers.http import Answer, Failed, Fine, Later, Limited, Verdict, by_status_alone, redact
+from caudal.providers.http import (
+    Answer,
+    Failed,
+    Fine,
+    Later,
+    Limited,
+    Verdict,
+    by_status_alone,
+    redact,
+    unworded,
+)
 from caudal.providers.truelayer.payloads import Problem, TrueLayerError
 
 _BANK_PAUSE: Final = timedelta(minutes=15)
@@ -161,13 +171,12 @@ def read_refusal(operation: str, answer: Answer, *, auth: bool = False) -> Refus
     if told is not None:
         return Refusal(operation, answer.status, told[0], told[1], auth=auth, correlation=named)
     message = f"truelayer {operation}: answered {answer.status}, and not in TrueLayer's words"
-    if answer.status == 429:
-        return RateLimited(message, retry_after=answer.retry_after or _BANK_PAUSE)
-    if answer.status >= 500 or answer.status == 408:
-        return Unavailable(message)
+    passing = unworded(answer, message, _BANK_PAUSE)
+    if passing is not None:
+        return passing
     if answer.status < 400:
         return Malformed(f"truelayer {operation}: answer", f"status {answer.status} was not asked for")
-    if "json" in (_header(answer, "content-type") or ""):
+    if answer.says_json:
         return Malformed(
             f"truelayer {operation}: answer", f"status {answer.status}, and its reason can't be read"
         )
@@ -191,11 +200,7 @@ def judge(answer: Answer) -> Verdict:
 
 def correlation(answer: Answer) -> str | None:
     """TrueLayer's name of an exchange (X-TL-Correlation-Id)."""
-    return _header(answer, "x-tl-correlation-id")
-
-
-def _header(answer: Answer, wanted: str) -> str | None:
-    return next((value for name, value in answer.headers.items() if name.lower() == wanted), None)
+    return answer.header("x-tl-correlation-id") or None
 
 
 def _told(answer: Answer) -> tuple[str, str] | None:

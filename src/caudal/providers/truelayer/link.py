@@ -27,7 +27,6 @@ from caudal.providers.base import (
     LinkAnswer,
     Linked,
     LinkRequest,
-    LinkState,
     LinkStep,
     Mended,
     Poll,
@@ -42,6 +41,7 @@ from caudal.providers.truelayer.errors import FEATURE_OFF, REDIRECTED, Refusal, 
 from caudal.providers.truelayer.normalise import account_seen, card_seen, country_of
 from caudal.providers.truelayer.payloads import Account, Card, Extended, Me, Results, TokenAnswer
 from caudal.providers.truelayer.tokens import LINKED, REFRESH, TOKEN, Tokens, secrets_of
+from caudal.providers.written import link_state, of_link
 
 SCOPES: Final = "info accounts balance cards transactions direct_debits standing_orders offline_access"
 """All there are: which are granted, /me says."""
@@ -97,12 +97,12 @@ class Linking:
         """What came of it so far; on Conclude, the connection."""
         match answer:
             case Poll(state=state):
-                _read(state)
+                of_link(state, _State)
                 return Waiting(state)
             case Fields(state=state, values=values):
-                return await self._returned(_read(state), values)
+                return await self._returned(of_link(state, _State), values)
             case Conclude(state=state):
-                return _concluded(_read(state))
+                return _concluded(of_link(state, _State))
 
     def _fresh(self, request: LinkRequest) -> _State:
         relink = request.relink
@@ -133,7 +133,7 @@ class Linking:
 
     def _visit(self, url: str, state: _State) -> Visit:
         expires = self._clock.now() + _PAGE_LIVES
-        return Visit(url, _write(state), expires, returns=state.state)
+        return Visit(url, link_state(state), expires, returns=state.state)
 
     async def _extended(self, request: LinkRequest, relink: Access, state: _State) -> LinkStep | None:
         """The consent, extended, or the page that does it; None where it can't be."""
@@ -204,7 +204,7 @@ class Linking:
         return Found(
             institution,
             accounts,
-            _write(_State(reference=me.credentials_id, found=institution, tokens=told)),
+            link_state(_State(reference=me.credentials_id, found=institution, tokens=told)),
         )
 
     async def _me(self, tokens: Tokens) -> Me:
@@ -244,19 +244,6 @@ def _concluded(state: _State) -> LinkStep:
         raise Refused("truelayer: nothing is found yet that a link could be concluded with")
     kept = {field: value.encode() for field, value in state.tokens.items()}
     return Linked(state.reference, state.found, kept)
-
-
-def _write(state: _State) -> LinkState:
-    return LinkState(msgspec.json.encode(state).decode())
-
-
-def _read(state: LinkState) -> _State:
-    try:
-        return msgspec.json.decode(state.value, type=_State)
-    except msgspec.DecodeError:
-        raise Refused(
-            "truelayer: this is the state of no link of this adapter: start linking again"
-        ) from None
 
 
 _EXTENDED: Final = msgspec.json.Decoder(Extended)
