@@ -132,8 +132,9 @@ class Bitso(WithoutWebhooks):
         return any(key.used for key in self.keys.values())
 
     async def _fields(self, request: Request) -> Response:
-        """What its customer says who is asked for a key."""
+        """What its customer says who is asked for a key: one that is in order, whatever befell it."""
         asked = await read(request, Filling)
+        self.keys[KEY].trouble = ""
         known = {"key": KEY, "secret": self.keys[KEY].secret}
         return answer({"values": {name: known[name] for name in asked.fields}})
 
