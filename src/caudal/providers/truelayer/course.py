@@ -12,8 +12,9 @@ from caudal.providers.written import Standpoint
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An account told before. `until`: the last day its movements were read to. `deep`: when the person had been at the
-    bank before its history was last read as far back as it goes. `sign`: of a card's amounts, once decided."""
+    """An account told before. `until`: the last day its movements were read to; where not wholly, a day that has the
+    next window begin where that one did. `deep`: when the person had been at the bank before its history was last read
+    as far back as it goes. `sign`: of a card's amounts, once decided."""
 
     card: bool = False
     until: date | None = None

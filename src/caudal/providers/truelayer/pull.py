@@ -78,10 +78,11 @@ class _AccountGoneError(Exception):
 
 
 class _Settled(NamedTuple):
-    """Settled movements from `start`: of those days everything, if `whole`."""
+    """Settled movements from `start`, having asked for those from `asked` on."""
 
     reads: list[Read]
     bad: list[Unreadable]
+    asked: date
     start: date
 
 
@@ -202,6 +203,7 @@ class _Course:
             whole = not unread and (pending is not None or self._is_off(f"{path}/transactions/pending"))
             holds = frozenset(each.id for each in movements)
             windows.append(Window(seen.ref, settled.start, self._today, holds if whole else None))
+            self._read_to(seen.ref, settled.asked, whole=whole)
         self._add_balance(balance, seen, path, changes, unread)
         return Page(changes, self.standing.cursor(), more, windows, unread)
 
@@ -225,9 +227,7 @@ class _Course:
             answer = await self._tried(path, "transactions", query)
             if isinstance(answer, Results):
                 reads, bad = _reads(answer, path, Status.BOOKED, seen.ref)
-                fresh = msgspec.structs.replace(known, until=today, deep=self._linked)
-                self.standing = self.standing.knowing(seen.ref, fresh)
-                return _Settled(reads, bad, self._told_from(start, reads))
+                return _Settled(reads, bad, start, self._told_from(start, reads))
             if answer is None:
                 return None
             narrower = answer.code in _SHRINK or answer.code == "sca_exceeded"
@@ -235,6 +235,14 @@ class _Course:
                 self._judged(path, answer)
                 return None
         return None
+
+    def _read_to(self, ref: SourceRef, asked: date, *, whole: bool) -> None:
+        """Days that weren't read wholly are read again the next time: from the first of them on."""
+        known = self.standing.accounts.get(ref, Known())
+        until = self._today if whole else asked + OVERLAP
+        self.standing = self.standing.knowing(
+            ref, msgspec.structs.replace(known, until=until, deep=self._linked)
+        )
 
     def _starts(self, known: Known) -> list[date]:
         """Where windows begin, the widest first. All of it where the person has just been at the bank."""

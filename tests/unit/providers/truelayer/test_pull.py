@@ -266,6 +266,28 @@ def test_a_balance_without_movements_is_a_value_and_no_evidence() -> None:
     assert [each.kind for each in told(pages, BalanceSeen)] == [BalanceKind.VALUE]
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("accounts/a1/transactions", [{"transaction_id": 7}]),
+        ("accounts/a1/transactions/pending", [{"transaction_id": 7}]),
+        ("accounts/a1/transactions/pending", refusal("internal_server_error", 500)),
+    ],
+)
+def test_days_that_were_not_read_wholly_are_read_again_from_their_first_on(path: str, said: Said) -> None:
+    pages, _ = pulled(Bank({}))
+    standing = json.loads(pages[-1].next)
+    standing["accounts"]["a1"]["until"] = "2026-02-20"
+    cursor = json.dumps(standing)
+    froms: list[str] = []
+    for lines in ({path: said}, {}, {}):
+        bank = Bank(lines)
+        pages, _ = pulled(bank, cursor)
+        cursor = pages[-1].next
+        froms += [query["from"] for asked, query in bank.asked if asked == "accounts/a1/transactions"]
+    assert froms == ["2026-01-21", "2026-01-21", "2026-02-08"]
+
+
 def test_available_is_told_without_the_overdraft() -> None:
     balance = {"current": 29, "available": 137.26, "overdraft": 100, "currency": "GBP"}
     pages, _ = pulled(Bank({"accounts/a1/balance": [balance]}))
