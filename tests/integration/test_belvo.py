@@ -79,6 +79,27 @@ def test_a_renewed_consent_is_another_link_and_the_same_connection(settings: Set
     with_books(settings, work)
 
 
+def test_days_at_the_edge_of_what_another_link_tells_are_not_told_twice(settings: Settings) -> None:
+    async def work(books: Books) -> None:
+        sandbox = books.bench.sandbox
+        begins = sandbox.world.begins
+        sandbox.advance(days=(begins + timedelta(days=369) - sandbox.world.now.date()).days)
+        await books.through()
+        edge = f"select count(*) from caudal.observation where booked_on < '{begins + timedelta(days=7)}'"
+        told = all_rows(settings.database_url, edge)
+        sandbox.run(lambda: rigged.need_user(sandbox))
+        with pytest.raises(NeedsUser, match="consent"):
+            await books.sync()
+        await books.mend()
+        for link in rigged.belvo(sandbox).emulator.links.values():
+            link.issue += 1
+        await books.through()
+        await books.expect_the_truth()
+        assert all_rows(settings.database_url, edge) == told
+
+    with_books(settings, work)
+
+
 def test_a_consent_taken_back_at_the_bank_ends_the_connection(settings: Settings) -> None:
     async def work(books: Books) -> None:
         for link in rigged.belvo(books.bench.sandbox).emulator.links.values():

@@ -11,25 +11,35 @@ from caudal.providers.written import Standpoint
 
 
 class Known(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An account told before. `until`: the last day its movements were read to; `whole`: when all were read last."""
+    """An account told before. `until`: the last day its movements were read to; `whole`: when all were read last.
+    `succeeds`: a link before this one told all of it once."""
 
     until: date | None = None
     whole: date | None = None
+    succeeds: bool = False
+
+    @property
+    def succeeded(self) -> Self:
+        """As another link finds it."""
+        return type(self)(succeeds=self.succeeds or self.whole is not None)
 
 
 class Standing(Standpoint, frozen=True):
-    """`link`: whose rows these were. `told`: whether its movements were there."""
+    """`link`: whose rows these were. `told`: whether its movements were there. `invested`: the login's positions."""
 
     link: str = ""
     told: bool = False
     accounts: Mapping[SourceRef, Known] = {}
+    invested: Known = Known()
 
     @classmethod
     def of(cls, cursor: Cursor, link: str) -> Self:
         """From a cursor (`read`); another link's history is read from its beginning."""
         read = cls.read(cursor)
-        known = read.accounts if read.link == link else dict.fromkeys(read.accounts, Known())
-        return cls(link, read.told and read.link == link, known)
+        if read.link == link:
+            return read
+        known = {ref: each.succeeded for ref, each in read.accounts.items()}
+        return cls(link, accounts=known, invested=read.invested.succeeded)
 
     def knowing(self, ref: SourceRef, known: Known) -> Self:
         """With what is now known of an account."""

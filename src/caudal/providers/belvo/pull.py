@@ -191,6 +191,8 @@ class _Run:
         read, unreadable = read_all(rows, Transaction, "belvo transactions", ref)
         movements, bad = movements_seen(read, known, self._today)
         unreadable += bad
+        if before.succeeds:
+            movements = self._its_own(movements)
         changes: list[Change] = [*movements]
         for figure in balances_seen(known):
             if isinstance(figure, Unreadable):
@@ -198,7 +200,7 @@ class _Run:
             else:
                 changes.append(figure)
         if movements and not unreadable:
-            done = course.Known(self._today, self._today if whole else before.whole)
+            done = course.Known(self._today, self._today if whole else before.whole, before.succeeds)
             self.standing = self.standing.knowing(ref, done)
         windows = self._windows(ref, start, movements, whole=not unreadable)
         return Page(changes, self.standing.cursor(), more, windows, unreadable)
@@ -223,9 +225,14 @@ class _Run:
                 movements.append(investment_seen(ref, each, raw))
             except UNREADABLE as error:
                 bad.append(Unreadable("belvo investment-transactions", str(error), raw, ref))
+        before = self.standing.invested
+        if before.succeeds:
+            movements = self._its_own(movements)
         changes: list[Change] = [seen, *movements] if held or moved else []
         if (held or moved) and not unreadable:
             changes.append(holdings_seen(ref, [each for each, _ in read], self._today))
+            done = course.Known(whole=self._today, succeeds=before.succeeds)
+            self.standing = msgspec.structs.replace(self.standing, invested=done)
         windows = self._windows(ref, self._first, movements, whole=not bad)
         return Page(changes, self.standing.cursor(), more=False, windows=windows, unreadable=unreadable + bad)
 
@@ -233,6 +240,11 @@ class _Run:
     def _first(self) -> date:
         """The first day that this link surely tells."""
         return day_at(self._link.created_at, self._country) - HISTORY
+
+    def _its_own(self, movements: Sequence[TransactionSeen]) -> list[TransactionSeen]:
+        """Of a link that succeeds another: what is before the days it tells wholly was told by that one, maybe by other
+        ids, and no window would show that they are one."""
+        return [each for each in movements if each.booked_on >= self._first]
 
     def _windows(
         self, ref: SourceRef, start: date, movements: Sequence[TransactionSeen], *, whole: bool
