@@ -38,6 +38,8 @@ class FileBounds(msgspec.Struct, frozen=True):
     """One transaction with all its details."""
     nesting_max: Count = 64
     """Elements within elements (XML, SGML)."""
+    upload_bytes_max: Count = 64 * 1024**2
+    """A file that comes over HTTP. A larger one is imported from the command line."""
     unreadable_max: Count = 10_000
     """Records that may fail to be read before the file is refused as a whole."""
 
@@ -155,6 +157,38 @@ class WorkerBounds(msgspec.Struct, frozen=True):
     done_jobs_hours: Count = 24
 
 
+class IdentityBounds(msgspec.Struct, frozen=True):
+    """How long a login lasts, and how often one may be tried (reference: ASVS 6.3.1, 7.3)."""
+
+    access_minutes: Count = 15
+    """An access token; the browser or the program renews it."""
+    idle_days_max: Count = 7
+    """A session nobody used."""
+    session_days_max: Count = 30
+    """A session at all."""
+    tries_max: Count = 5
+    """Failures of one account from one address, in `tries_minutes`, before nobody from there is heard for it."""
+    tries_minutes: Count = 15
+    address_tries_max: Count = 50
+    """Failures from one address in an hour, whoever they are of."""
+
+
+class ApiBounds(msgspec.Struct, frozen=True):
+    """What one request may cost, and how many may come."""
+
+    body_bytes_max: Count = 1024**2
+    """A request's body, but for files, which have bounds of their own."""
+    requests_per_minute: Count = 600
+    """Of one key, one session, or one address that shows neither."""
+    answers_hours: Count = 24
+    """How long the answer to a named request (Idempotency-Key) is kept."""
+    database_connections_max: Count = 8
+    """The API's own, beside the workers'."""
+    behind_proxy: bool = False
+    """Whether a proxy of ours stands before the hub and says in ``X-Forwarded-For`` who knocks; else that header is
+    anybody's word."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -193,6 +227,8 @@ class Settings(msgspec.Struct, frozen=True):
     run: RunBounds = RunBounds()
     worker: WorkerBounds = WorkerBounds()
     inbox: InboxBounds = InboxBounds()
+    identity: IdentityBounds = IdentityBounds()
+    api: ApiBounds = ApiBounds()
     plaid: PlaidSettings = PlaidSettings()
     pluggy: PluggySettings = PluggySettings()
     bitso: BitsoSettings = BitsoSettings()
@@ -226,6 +262,8 @@ _PREFIXES: Final = {
     "run": "RUN_",
     "worker": "WORKER_",
     "inbox": "INBOX_",
+    "identity": "IDENTITY_",
+    "api": "API_",
     "plaid": "PLAID_",
     "pluggy": "PLUGGY_",
     "bitso": "BITSO_",

@@ -22,6 +22,7 @@ from caudal.model.errors import NotFound, StoreError
 from caudal.settings import InboxBounds, Settings
 from caudal.store import inbox, spaces
 from caudal.store.inbox import Letter
+from caudal.vault.rows import WEBHOOKS, RowSeal
 from caudal.vault.sealing import SealError
 
 NEWS = told()
@@ -823,14 +824,14 @@ def test_only_the_engine_sees_the_inbox(settings: Settings) -> None:
 
 def test_a_seal_says_no_more_than_that_it_does_not_open(settings: Settings) -> None:
     async def work(at: Office) -> None:
-        seal = webhooks.showing.WebhookSeal(at.opened.keyring)
-        sealed = seal.seal("plaid", "key", b"body")
-        assert seal.unseal(seal.wrapping_key, "plaid", "key", sealed) == b"body"
+        seal = RowSeal(at.opened.keyring, WEBHOOKS)
+        sealed = seal.seal(("plaid", "key"), b"body")
+        assert seal.unseal(seal.wrapping_key, ("plaid", "key"), sealed) == b"body"
         for wrong in (
-            ("belvo", "key", sealed),
-            ("plaid", "yek", sealed),
-            ("plaid", "key", sealed[:-1]),
-            ("plaid", "key", b""),
+            (("belvo", "key"), sealed),
+            (("plaid", "yek"), sealed),
+            (("plaid", "key"), sealed[:-1]),
+            (("plaid", "key"), b""),
         ):
             with pytest.raises(SealError) as refused:
                 seal.unseal(seal.wrapping_key, *wrong)

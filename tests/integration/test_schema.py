@@ -56,6 +56,17 @@ OF_NO_SPACE = {"inbox", "budget", "call_count", "fx_rate", "price", "rate_correc
 """Tables of the whole installation."""
 READ_BY_ALL = {"fx_rate", "price", "rate_corrected", "rate_asked"}
 """Of these, what is no secret of anybody's."""
+OF_THE_DOOR = {
+    "person",
+    "passkey",
+    "recovery_code",
+    "session",
+    "session_token",
+    "ceremony",
+    "attempt",
+    "idempotency",
+}
+"""Tables of who may enter."""
 
 
 def test_every_foreign_key_is_indexed(conninfo: str) -> None:
@@ -83,7 +94,7 @@ def test_every_table_is_keyed_by_its_space_first(conninfo: str) -> None:
             where k.conrelid = c.oid and k.contype = 'p' and a.attname = 'space_id')
         """,
     )
-    assert {name for (name,) in stray} == OF_NO_SPACE
+    assert {name for (name,) in stray} == OF_NO_SPACE | OF_THE_DOOR
 
 
 def test_what_belongs_to_no_space_is_written_by_the_engine_alone_and_seen_as_a_rule(conninfo: str) -> None:
@@ -97,6 +108,16 @@ def test_what_belongs_to_no_space_is_written_by_the_engine_alone_and_seen_as_a_r
     engines = set(policies) - read_by_all
     assert {name for name, _, _ in engines} == OF_NO_SPACE
     assert all("caudal.is_engine()" in str(qual) for _, _, qual in engines)
+
+
+def test_who_may_enter_is_seen_by_the_door_alone(conninfo: str) -> None:
+    policies = all_rows(
+        conninfo,
+        "select tablename, qual from pg_policies where schemaname = 'caudal' and tablename = any (%s)",
+        [sorted(OF_THE_DOOR)],
+    )
+    assert {name for name, _ in policies} == OF_THE_DOOR
+    assert all("caudal.is_door()" in str(qual) and "is_engine" not in str(qual) for _, qual in policies)
 
 
 def test_the_app_role_owns_nothing_and_no_policy_can_be_passed_by(conninfo: str) -> None:

@@ -36,8 +36,8 @@ def test_nothing_needs_to_be_set() -> None:
 
 @pytest.mark.parametrize("field", BOUNDS)
 def test_each_bound_is_read_from_its_own_variable(field: str) -> None:
-    loaded = load({variable(field): "7"})
-    assert at(loaded, field) == 7
+    loaded = load({variable(field): "11"})
+    assert at(loaded, field) == 11
     assert [other for other in BOUNDS if at(loaded, other) != at(Settings(), other)] == [field]
 
 

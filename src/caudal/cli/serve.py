@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Final
 
@@ -10,16 +10,20 @@ import click
 import msgspec
 import uvicorn
 import uvloop
+from starlette.routing import BaseRoute
 
 from caudal.api import app, health
 from caudal.api.requests import Requests
+from caudal.api.rest import serving
 from caudal.cli import show
 from caudal.cli.sandbox_process import running
 from caudal.hub import work
+from caudal.hub.identity import people
 from caudal.hub.installation import apart
 from caudal.hub.processes import Process, process
 from caudal.model.errors import ConfigError
 from caudal.observe import logs
+from caudal.providers.base import LiveProvider
 from caudal.settings import Settings, load
 from caudal.sync.workers import QUEUES
 
@@ -134,7 +138,7 @@ class _Server(uvicorn.Server):
 async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -> None:
     there = await here.providers.set_up() if parts.webhooks else {}
     async with apart(here.installation, _DOOR_CONNECTIONS) as door:
-        told = health.routes(door, here.metrics)
+        told = [*health.routes(door, here.metrics), *(await _api(here, parts, there))]
         asgi = app.make(door, there, told, counted=here.metrics.counted)
         config = uvicorn.Config(
             Requests(asgi, here.metrics), host=parts.host, port=port, server_header=False, **logs.SERVER
@@ -147,6 +151,17 @@ async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -
         server.should_exit = True
         await serving
     stop.set()
+
+
+async def _api(here: Process, parts: Parts, there: Mapping[str, LiveProvider]) -> Sequence[BaseRoute]:
+    """The API's routes where webhooks are taken, too; whoever comes first is told how to come in."""
+    if not parts.webhooks:
+        return []
+    if (token := await people.first_token(here.installation)) is not None:
+        show.console.print(
+            f"nobody is in yet; the first owner's token, good for a day: {token}", soft_wrap=True
+        )
+    return serving.routes(here.installation, there)
 
 
 _DOOR_CONNECTIONS: Final = 4

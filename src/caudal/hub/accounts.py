@@ -156,5 +156,4 @@ async def _audit(
     details: Mapping[str, str] = {
         "decision": str(decision), "account": str(of[0]), "other": str(of[1])
     }  # fmt: skip
-    key = installation.keyring.audit_key
-    await audit.record(tx, key, space.space_id, actor="local", act=act, details=details)
+    await audit.note(tx, installation, space, act, details)

@@ -8,6 +8,7 @@ from caudal.hub.installation import Installation
 from caudal.store import secrets
 from caudal.store.database import Transaction
 from caudal.store.secrets import AuditEntry
+from caudal.store.spaces import Space
 from caudal.vault.audit import GENESIS, entry_mac
 
 _BATCH = 1_000
@@ -26,6 +27,20 @@ async def record(
     await secrets.insert_audit_entry(
         tx, space_id, AuditEntry(seq, at, actor, act, dict(details), prev=prev, mac=mac)
     )
+
+
+async def note(
+    tx: Transaction, installation: Installation, space: Space, act: str, details: Mapping[str, str]
+) -> None:
+    """Append an entry by who is at work in the space."""
+    key = installation.keyring.audit_key
+    await record(tx, key, space.space_id, actor=space.actor, act=act, details=details)
+
+
+async def entries(installation: Installation, space: Space, after: int, limit: int) -> list[AuditEntry]:
+    """The entries after number `after`, in order."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await secrets.audit_entries(tx, space.space_id, after, limit)
 
 
 async def first_broken(installation: Installation, space_id: UUID) -> int | None:

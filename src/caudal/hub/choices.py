@@ -1,6 +1,6 @@
 """What of a connection a person wants to see: which accounts, and how far back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from caudal.hub import audit
 from caudal.hub.installation import Installation
@@ -32,7 +32,7 @@ async def select(
         if await spaces.select_accounts(tx, *scope, wanted):
             await _pull_anew(tx, space, connection)
         told = {"connection": str(connection.connection_id), "accounts": str(len(wanted))}
-        await _audit(tx, installation, space, "connection.accounts_chosen", told)
+        await audit.note(tx, installation, space, "connection.accounts_chosen", told)
         return await spaces.accounts_of(tx, *scope)
 
 
@@ -45,7 +45,7 @@ async def limit_history(
         if await spaces.set_history(tx, space.space_id, connection.connection_id, days):
             await _pull_anew(tx, space, connection)
         told = {"connection": str(connection.connection_id), "days": "all" if days is None else str(days)}
-        await _audit(tx, installation, space, "connection.history_limited", told)
+        await audit.note(tx, installation, space, "connection.history_limited", told)
 
 
 def _called(there: Sequence[ChosenAccount], name: str) -> list[ChosenAccount]:
@@ -60,10 +60,3 @@ async def _pull_anew(tx: Transaction, space: Space, connection: LinkedConnection
     await spaces.pull_anew(tx, space.space_id, connection.connection_id)
     work = SyncWork(space.space_id, connection.connection_id, "manual", Priority.MANUAL)
     await jobs.enqueue_syncs(tx, [work])
-
-
-async def _audit(
-    tx: Transaction, installation: Installation, space: Space, act: str, details: Mapping[str, str]
-) -> None:
-    key = installation.keyring.audit_key
-    await audit.record(tx, key, space.space_id, actor="local", act=act, details=details)

@@ -168,7 +168,7 @@ async def undo(installation: Installation, space: Space, decision: UUID) -> None
         else:
             strands = await matching.strands_of(tx, space.space_id, word.transaction_id)
             await _conclude(tx, space, strands[0].account_id, word.of)
-        await _audit(tx, installation, space, "transaction.undone", {"decision": str(decision)})
+        await audit.note(tx, installation, space, "transaction.undone", {"decision": str(decision)})
 
 
 async def decided(installation: Installation, space: Space, limit: int) -> list[Decision]:
@@ -269,7 +269,7 @@ async def keep(
     """Keep a word on a transaction, or on two, and write that down. What follows from it is the caller's to conclude."""
     decision = await matching.decide(tx, space.space_id, kind, of, data)
     told = {"decision": str(decision), "kind": kind, "transaction": str(of[0])}
-    await _audit(tx, installation, space, "transaction.decided", told)
+    await audit.note(tx, installation, space, "transaction.decided", told)
     return decision
 
 
@@ -285,10 +285,3 @@ async def _conclude(tx: Transaction, space: Space, account_id: UUID, seeds: Sequ
 async def _strands(tx: Transaction, space: Space, text: str) -> list[Strand]:
     found = await one_transaction(tx, space, text)
     return await matching.strands_of(tx, space.space_id, found.transaction_id)
-
-
-async def _audit(
-    tx: Transaction, installation: Installation, space: Space, act: str, details: Mapping[str, str]
-) -> None:
-    key = installation.keyring.audit_key
-    await audit.record(tx, key, space.space_id, actor="local", act=act, details=details)

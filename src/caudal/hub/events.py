@@ -1,7 +1,7 @@
 """What happens in a space, as it happens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from caudal.hub.installation import Installation
@@ -27,11 +27,24 @@ async def last(installation: Installation, space: Space) -> int:
 async def follow(installation: Installation, space: Space, seq: int) -> AsyncIterator[Event]:
     """The events after `seq`, and every one that comes, without end. None is missed and none told twice: they are
     numbered in the order in which they were committed."""
-    wait = installation.settings.events_poll_ms / 1000
+    async for event in followed(installation, space, seq, None):
+        if event is not None:
+            yield event
+
+
+async def followed(
+    installation: Installation, space: Space, seq: int, silent_ms_max: int | None
+) -> AsyncGenerator[Event | None, None]:
+    """The same; None wherever nothing happened for so long."""
+    wait_ms, silent_ms = installation.settings.events_poll_ms, 0
     while True:
         found = await after(installation, space, seq, _AT_ONCE)
         for event in found:
             yield event
             seq = event.seq
+        silent_ms = 0 if found else silent_ms + wait_ms
+        if silent_ms_max is not None and silent_ms >= silent_ms_max:
+            yield None
+            silent_ms = 0
         if len(found) < _AT_ONCE:
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait_ms / 1000)

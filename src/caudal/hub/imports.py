@@ -86,14 +86,8 @@ async def _report(
     """Write the import down in the audit trail, and tell what it did."""
     async with installation.store.transaction(space.space_id) as tx:
         proofs = await ledger.proofs(tx, space.space_id, done.accounts)
-        await audit.record(
-            tx,
-            installation.keyring.audit_key,
-            space.space_id,
-            actor="local",
-            act="file.imported",
-            details={"run": str(done.run_id), "sha256": opened.digest, "new": str(done.created)},
-        )
+        details = {"run": str(done.run_id), "sha256": opened.digest, "new": str(done.created)}
+        await audit.note(tx, installation, space, "file.imported", details)
     told, unreadable = opened.survey.entries, opened.survey.unreadable
     refused = max(
         done.quarantined - unreadable, 0

@@ -57,10 +57,12 @@ class Explanation(msgspec.Struct, frozen=True):
     transfer: TransferRow | None
 
 
-async def accounts(installation: Installation, space: Space) -> list[AccountView]:
-    """The space's accounts, a view for each currency an account holds."""
+async def accounts(
+    installation: Installation, space: Space, account_id: UUID | None = None
+) -> list[AccountView]:
+    """The space's accounts, or one of them, a view for each currency an account holds."""
     async with installation.store.transaction(space.space_id) as tx:
-        rows = await ledger.accounts(tx, space.space_id)
+        rows = await ledger.accounts(tx, space.space_id, account_id)
         told = await ledger.told_balances(tx, space.space_id)
         credit = await accounts_store.credit_told(tx, space.space_id, _CREDIT_DAYS)
     names = {str(row.account_id): row.name for row in rows}

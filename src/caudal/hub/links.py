@@ -31,7 +31,7 @@ from caudal.providers.base import (
 from caudal.store import events, inbox, jobs, spaces
 from caudal.store.jobs import Priority, SyncWork
 from caudal.store.spaces import LinkedConnection, ShownAccount, Space
-from caudal.vault.webhooks import WebhookSeal
+from caudal.vault.rows import WEBHOOKS, RowSeal
 
 _HEARD_MAX: Final = 500
 """Webhooks of one provider that are looked through for the one a link waits for, the latest first."""
@@ -126,12 +126,12 @@ async def heard(
 ) -> Fields | None:
     """What a webhook that came since then brought for this link; None where none did yet. Only webhooks that were found
     genuine are kept, so none is verified again."""
-    seal = WebhookSeal(installation.keyring)
+    seal = RowSeal(installation.keyring, WEBHOOKS)
     async with installation.store.engine() as tx:
         letters = await inbox.since(tx, live.name, since, _HEARD_MAX)
     for letter in letters:
         try:
-            signals = live.signals_of(seal.unseal(letter.wrapping_key, *letter.key, letter.sealed))
+            signals = live.signals_of(seal.unseal(letter.wrapping_key, letter.key, letter.sealed))
         except CaudalError:  # the worker that meets it says so
             continue
         for signal in signals:
@@ -200,14 +200,8 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
             institution=(institution.reference, institution.name, institution.country),
         )
         await credentials.seal_in(tx, installation, space.space_id, made.connection_id, linked.secrets)
-        await audit.record(
-            tx,
-            installation.keyring.audit_key,
-            space.space_id,
-            actor="local",
-            act="connection.linked",
-            details={"connection": str(made.connection_id), "provider": provider},
-        )
+        details = {"connection": str(made.connection_id), "provider": provider}
+        await audit.note(tx, installation, space, "connection.linked", details)
     return made
 
 
@@ -220,13 +214,7 @@ async def _mended(
         await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
         sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
         await jobs.enqueue_syncs(tx, [sync])
-        await audit.record(
-            tx,
-            installation.keyring.audit_key,
-            space.space_id,
-            actor="local",
-            act="connection.mended",
-            details={"connection": str(relink.connection_id), "provider": relink.provider},
-        )
+        details = {"connection": str(relink.connection_id), "provider": relink.provider}
+        await audit.note(tx, installation, space, "connection.mended", details)
         await events.write(tx, space.space_id, relink.connection_id)
     return msgspec.structs.replace(relink, state="active", state_reason="", state_action="")

@@ -194,9 +194,7 @@ async def set_currency(installation: Installation, space: Space, code: str) -> N
     _check(code)
     async with installation.store.transaction(space.space_id) as tx:
         await store.set_currency(tx, space.space_id, code)
-        key = installation.keyring.audit_key
-        details = {"currency": code}
-        await audit.record(tx, key, space.space_id, actor="local", act="space.currency", details=details)
+        await audit.note(tx, installation, space, "space.currency", {"currency": code})
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:

@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID, uuid5
 
+from caudal.hub import audit
+from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import spaces
 from caudal.store.database import Store
@@ -43,3 +45,11 @@ async def chosen(store: Store, named: str | None, *, make: bool = False) -> Spac
         return await _made(store, named)
     names = ", ".join(space.name for space in there) or "none"
     raise NotFound(f"no space {named!r} (there are: {names})")
+
+
+async def rename(installation: Installation, space: Space, name: str) -> str:
+    """Call a space otherwise. Returns how it is called now."""
+    async with installation.store.transaction(space.space_id) as tx:
+        await spaces.rename_space(tx, space.space_id, name)
+        await audit.note(tx, installation, space, "space.renamed", {"name": name})
+    return name

@@ -87,7 +87,9 @@ class Store:
         *,
         timeout: str,
         observe: Observer,
+        actor: str = "",
     ) -> None:
+        self._actor = actor
         self._pool = pool
         self._at_once = at_once
         self._timeout = timeout
@@ -155,11 +157,16 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def acting(self, actor: str) -> "Store":
+        """The same database for an actor (``person:<id>``, ``key:<id>``): whatever space a transaction is asked for,
+        it sees those alone that they may enter as it begins. The engine's own transactions aren't theirs."""
+        return Store(self._pool, self._at_once, timeout=self._timeout, observe=self._observe, actor=actor)
+
     @asynccontextmanager
     async def transaction(self, *spaces: UUID) -> AsyncIterator[Transaction]:
         """A transaction that sees `spaces` and nothing else; commits at the end of the block, or rolls back."""
         async with self._begin() as tx:
-            await tx.run("enter_scope", spaces=_array(spaces), engine="", timeout=self._timeout)
+            await self._enter(tx, spaces)
             yield tx
 
     @asynccontextmanager
@@ -167,13 +174,21 @@ class Store:
         """A transaction of the engine's own: it sees `spaces`, and what belongs to none: when connections are due, the
         inbox, budgets, health."""
         async with self._begin() as tx:
-            await tx.run("enter_scope", spaces=_array(spaces), engine="on", timeout=self._timeout)
+            await self._enter(tx, spaces, engine="on")
+            yield tx
+
+    @asynccontextmanager
+    async def door(self, *spaces: UUID) -> AsyncIterator[Transaction]:
+        """A transaction that sees who may enter (people, sessions, which spaces they are members of), and of what is
+        inside a space only what is in `spaces`."""
+        async with self._begin() as tx:
+            await self._enter(tx, spaces, door="on")
             yield tx
 
     async def at_once(self, query: str, row: type[Row], **values: object) -> list[Row]:
         """One named query as the engine, outside every space, in a transaction to itself: one way to the database and
-        back where `engine` takes four. Only for what may be done twice: with a connection that broke while it lay in the
-        pool nobody knows whether it was, and it is done again."""
+        back where `engine` takes four. Only for what may be done twice: with a connection that broke while it lay in
+        the pool nobody knows whether it was, and it is done again."""
         stale_left = self._at_once.max_size
         try:
             while True:
@@ -199,6 +214,15 @@ class Store:
         """A transaction outside every space: versions, migrations, the catalogue. For `caudal doctor`."""
         async with self._begin() as tx:
             yield tx
+
+    async def _enter(
+        self, tx: Transaction, spaces: Sequence[UUID], *, engine: str = "", door: str = ""
+    ) -> None:
+        told = {"spaces": _array(spaces), "door": door, "timeout": self._timeout}
+        if self._actor and not engine:
+            await tx.run("enter_scope_as", **told, actor=self._actor)
+        else:
+            await tx.run("enter_scope", **told, engine=engine)
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
@@ -246,7 +270,7 @@ async def _prepare(connection: psycopg.AsyncConnection) -> None:
     of us amid a transaction: whoever is cut off leaves no lock behind."""
     async with connection.transaction():
         tx = Transaction(connection, lambda _: None)
-        await tx.run("enter_scope", spaces="{}", engine="", timeout="0")
+        await tx.run("enter_scope", spaces="{}", engine="", door="", timeout="0")
         await tx.run("mind_silence", seconds=f"{_SILENT_SECONDS_MAX}s")
         await tx.run("incoming_table")
         await tx.run("resolved_table")

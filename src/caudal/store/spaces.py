@@ -12,10 +12,12 @@ from caudal.store.ids import new_id
 
 
 class Space(msgspec.Struct, frozen=True):
-    """One person's, household's or firm's books."""
+    """One person's, household's or firm's books. `actor`: who is at work in them, as the audit trail calls them ('local':
+    whoever has the machine)."""
 
     space_id: UUID
     name: str
+    actor: str = "local"
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -87,6 +89,11 @@ async def create_space(store: Store, name: str, space_id: UUID | None = None) ->
     async with store.transaction(space.space_id) as tx:
         await tx.run("insert_space", space_id=space.space_id, name=space.name)
     return space
+
+
+async def rename_space(tx: Transaction, space_id: UUID, name: str) -> None:
+    """Call it so."""
+    await tx.run("rename_space", space_id=space_id, name=name)
 
 
 async def connection(tx: Transaction, space_id: UUID, provider: str, label: str) -> Connection:

@@ -8,7 +8,7 @@ from caudal.hub.webhooks.commits import GroupCommit
 from caudal.model.errors import NotGenuine, ProviderError, StoreError
 from caudal.providers.base import Capability, Delivery, LiveProvider
 from caudal.store.inbox import Letter
-from caudal.vault.webhooks import WebhookSeal
+from caudal.vault.rows import WEBHOOKS, RowSeal
 
 
 class Verdict(enum.StrEnum):
@@ -28,7 +28,7 @@ class Acceptor:
 
     def __init__(self, installation: Installation, providers: Mapping[str, LiveProvider]) -> None:
         self._providers = providers
-        self._seal = WebhookSeal(installation.keyring)
+        self._seal = RowSeal(installation.keyring, WEBHOOKS)
         self._commits = GroupCommit(installation.store, installation.settings.inbox)
 
     def knows(self, provider: str) -> bool:
@@ -50,7 +50,7 @@ class Acceptor:
             event_key=event_key,
             received_at=delivery.received_at,
             wrapping_key=self._seal.wrapping_key,
-            sealed=self._seal.seal(provider, event_key, delivery.body),
+            sealed=self._seal.seal((provider, event_key), delivery.body),
         )
         try:
             new = await self._commits.keep(letter)

@@ -9,7 +9,7 @@ from caudal.model.errors import CaudalError, NotFound
 from caudal.providers.http import redact
 from caudal.store import inbox
 from caudal.store.inbox import Shown, ShownSealed, State
-from caudal.vault.webhooks import WebhookSeal
+from caudal.vault.rows import WEBHOOKS, RowSeal
 
 _BATCH: Final = 1_000
 _RESEAL_BATCH: Final = 100
@@ -42,9 +42,9 @@ async def show(installation: Installation, inbox_id: UUID) -> Webhook:
 
 
 def _body(installation: Installation, kept: ShownSealed) -> str:
-    seal = WebhookSeal(installation.keyring)
+    seal = RowSeal(installation.keyring, WEBHOOKS)
     try:
-        body = seal.unseal(kept.wrapping_key, kept.provider, kept.event_key, kept.sealed)
+        body = seal.unseal(kept.wrapping_key, (kept.provider, kept.event_key), kept.sealed)
     except CaudalError as error:
         return f"({error})"
     return redact(body.decode(errors="replace"))
@@ -79,11 +79,11 @@ async def reseal(installation: Installation) -> int:
 
 
 async def _reseal_batch(installation: Installation) -> int:
-    seal = WebhookSeal(installation.keyring)
+    seal = RowSeal(installation.keyring, WEBHOOKS)
     async with installation.store.engine() as tx:
         kept = await inbox.to_reseal(tx, seal.wrapping_key, _RESEAL_BATCH)
-        bodies = [seal.unseal(each.wrapping_key, *each.key, each.sealed) for each in kept]
-        sealed = [seal.seal(*each.key, body) for each, body in zip(kept, bodies, strict=True)]
+        bodies = [seal.unseal(each.wrapping_key, each.key, each.sealed) for each in kept]
+        sealed = [seal.seal(each.key, body) for each, body in zip(kept, bodies, strict=True)]
         if kept:
             await inbox.reseal(tx, seal.wrapping_key, [each.inbox_id for each in kept], sealed)
         return len(kept)

@@ -18,7 +18,7 @@ from caudal.providers.http import redact
 from caudal.store import events, inbox, jobs
 from caudal.store.inbox import Kept, Settled
 from caudal.store.jobs import SyncWork, Watched
-from caudal.vault.webhooks import WebhookSeal
+from caudal.vault.rows import WEBHOOKS, RowSeal
 
 LiveOf = Callable[[str], LiveProvider | None]
 """The provider of that name; None where it isn't set up."""
@@ -58,7 +58,7 @@ class _Work:
         self._store = installation.store
         self._bounds = installation.settings.inbox
         self._live_of = live_of
-        self._seal = WebhookSeal(installation.keyring)
+        self._seal = RowSeal(installation.keyring, WEBHOOKS)
 
     async def through(self, limit: int) -> int:
         tried, more = 0, True
@@ -96,7 +96,7 @@ class _Work:
 
     def _read(self, kept: Kept) -> _Read:
         try:
-            body = self._seal.unseal(kept.wrapping_key, *kept.key, kept.sealed)
+            body = self._seal.unseal(kept.wrapping_key, kept.key, kept.sealed)
             return _Read(kept, self._live(kept.provider).signals_of(body))
         except Exception as error:  # noqa: BLE001  a bug met in one webhook must not keep the others
             return _Read(kept, error=_words(error))

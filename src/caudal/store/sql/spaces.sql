@@ -3,9 +3,17 @@
 select set_config('idle_in_transaction_session_timeout', %(seconds)s, false)
 
 -- name: enter_scope
--- From here to the end of the transaction: work as the app, see these spaces alone, and with `engine` what belongs to none.
+-- From here to the end of the transaction: work as the app, see these spaces alone, with `engine` what belongs to none, and
+-- with `door` who may enter.
 select set_config('role', 'caudal_app', true), set_config('caudal.spaces', %(spaces)s, true),
-    set_config('caudal.engine', %(engine)s, true),
+    set_config('caudal.engine', %(engine)s, true), set_config('caudal.door', %(door)s, true),
+    set_config('statement_timeout', %(timeout)s, true)
+
+-- name: enter_scope_as
+-- The same, of these spaces those alone that the actor may enter now.
+select set_config('role', 'caudal_app', true),
+    set_config('caudal.spaces', caudal.enterable(%(actor)s, %(spaces)s::uuid[])::text, true),
+    set_config('caudal.engine', '', true), set_config('caudal.door', %(door)s, true),
     set_config('statement_timeout', %(timeout)s, true)
 
 -- name: enter_engine
@@ -26,6 +34,10 @@ select space_id, name from caudal.space order by created_at, space_id
 -- A new set of books. Two processes may make the same one at the same moment.
 insert into caudal.space (space_id, name) values (%(space_id)s, %(name)s)
 on conflict on constraint space_pk do nothing
+
+-- name: rename_space
+-- A space by another name.
+update caudal.space set name = %(name)s where space_id = %(space_id)s
 
 -- name: find_connection
 -- A connection by its provider and label.

@@ -1,0 +1,265 @@
+"""Accounts: what each holds, what its sources say it holds, and whether the two agree."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from caudal.api.rest.endpoints import Endpoint, InSpace, Page, get, post
+from caudal.api.rest.forms import Asked, Code, Decided, Told
+from caudal.hub import accounts as hub_accounts
+from caudal.hub import ledger, proofs, rates
+from caudal.hub.identity.roles import Scope
+from caudal.hub.ledger import AccountView
+from caudal.model.errors import NotFound
+
+_SHOWN: Final = 4
+_READINGS: Final = 60
+
+
+class Money(Told, frozen=True):
+    """An amount and its currency or asset. Positive: there; negative: owed."""
+
+    amount: Decimal
+    currency: str
+
+
+class Proof(Told, frozen=True):
+    """Whether the ledger agrees with the balances that sources told. `verdict`: `proven` (to `proven_to`), `off` (by
+    `off_by`, since `off_since`), or `unproven`: no balance to go by."""
+
+    verdict: str
+    proven_to: date | None
+    off_by: Decimal | None
+    off_since: date | None
+
+
+class Account(Told, frozen=True):
+    """An account in one currency. `booked`: what the ledger holds; `told`: the latest balance a source told, and its
+    day. `iban`, `number`: by agents only the last digits are seen. `shares_limit_with`: the cards that draw on its
+    credit line."""
+
+    account_id: UUID
+    name: str
+    kind: str
+    institution: str | None
+    booked: Money
+    transactions: int
+    first_on: date | None
+    last_on: date | None
+    told: Decimal | None
+    told_on: date | None
+    proof: Proof
+    iban: str | None
+    number: str | None
+    mask: str | None
+    shares_limit_with: list[str]
+
+
+class Reading(Told, frozen=True):
+    """A balance as it was told for the end of a day, beside what the ledger held. `off_by`: told less held."""
+
+    on: date
+    told: Decimal
+    held: Decimal
+    off_by: Decimal
+    firm: bool
+
+
+class Cause(Told, frozen=True):
+    """What is likely behind a difference: its kind, and that in words."""
+
+    kind: str
+    says: str
+
+
+class Change(Told, frozen=True):
+    """Where the difference changed: after `after` and until `on`, by how much, and what is likely behind it."""
+
+    after: date
+    on: date
+    by: Decimal
+    causes: list[Cause]
+
+
+class AccountProof(Told, frozen=True):
+    """The verdict on an account in one currency and what it rests on. `changes`: where the difference came to be, with
+    likely causes; `readings`: the latest balances told."""
+
+    account_id: UUID
+    account: str
+    currency: str
+    proof: Proof
+    changes: list[Change]
+    readings: list[Reading]
+
+
+class Two(Asked, frozen=True):
+    """Two accounts: it is found as the first."""
+
+    account_id: UUID
+    other_account_id: UUID
+
+
+class Parting(Asked, frozen=True):
+    """One of the source accounts booked to an account."""
+
+    account_id: UUID
+    source_account_id: UUID
+
+
+class ValueQuery(Asked, frozen=True):
+    """In which currency (else the space's own), by the rates of which day (else today's)."""
+
+    currency: Code | None = None
+    on: date | None = None
+
+
+class Valued(Told, frozen=True):
+    """An account, and what it holds is worth; null: nobody knows."""
+
+    account: str
+    kind: str
+    held: Money
+    value: Decimal | None
+
+
+class Valuation(Told, frozen=True):
+    """A space in one currency. `total` is of what could be valued; `unvalued`: of what not."""
+
+    currency: str
+    on: date
+    total: Decimal
+    accounts: list[Valued]
+    unvalued: list[str]
+
+
+def account(view: AccountView, *, masked: bool) -> Account:
+    """As the API tells it."""
+    row, told = view.held, view.told
+    return Account(
+        row.account_id,
+        row.name,
+        row.kind,
+        row.institution,
+        Money(row.booked, row.currency),
+        row.transactions,
+        row.first_on,
+        row.last_on,
+        told.amount if told else None,
+        told.as_of if told else None,
+        Proof(row.verdict, row.proven_to, row.off_by, row.off_since),
+        _shown(row.iban, masked=masked),
+        _shown(row.number, masked=masked),
+        row.mask,
+        view.shares_limit_with,
+    )
+
+
+def _shown(number: str | None, *, masked: bool) -> str | None:
+    if number is None or not masked:
+        return number
+    return f"…{number[-_SHOWN:]}" if len(number) > _SHOWN else "…"
+
+
+@get("/v1/spaces/{space_id}/accounts", Scope.ACCOUNTS_READ, tag="accounts")
+async def list_accounts(call: InSpace) -> Page[Account]:
+    """The space's accounts, one for each currency that an account holds."""
+    found = await ledger.accounts(call.installation, call.space)
+    return Page([account(each, masked=call.caller.masked) for each in found])
+
+
+@get("/v1/spaces/{space_id}/accounts/{account_id}", Scope.ACCOUNTS_READ, tag="accounts")
+async def read_account(call: InSpace, account_id: UUID) -> Page[Account]:
+    """An account: one entry for each currency that it holds."""
+    found = await ledger.accounts(call.installation, call.space, account_id)
+    if not found:
+        raise NotFound("no such account in this space")
+    return Page([account(each, masked=call.caller.masked) for each in found])
+
+
+@get("/v1/spaces/{space_id}/proof", Scope.ACCOUNTS_READ, tag="proof")
+async def list_proofs(call: InSpace) -> Page[AccountProof]:
+    """The verdict on every account; of those that are off, where that began and what is likely behind it."""
+    return Page(await _proofs(call, None))
+
+
+@get("/v1/spaces/{space_id}/accounts/{account_id}/proof", Scope.ACCOUNTS_READ, tag="proof")
+async def read_proof(call: InSpace, account_id: UUID) -> Page[AccountProof]:
+    """The verdict on an account, in each currency, and the balances it rests on."""
+    found = await _proofs(call, account_id)
+    if not found and not await ledger.accounts(call.installation, call.space, account_id):
+        raise NotFound("no such account in this space")
+    return Page(found)
+
+
+async def _proofs(call: InSpace, account_id: UUID | None) -> list[AccountProof]:
+    rows = await proofs.proofs(call.installation, call.space, account_id, _READINGS)
+    return [
+        AccountProof(
+            each.row.account_id,
+            each.row.account,
+            each.row.currency,
+            Proof(each.row.verdict, each.row.proven_to, each.row.off_by, each.row.off_since),
+            [
+                Change(
+                    found.step.after,
+                    found.step.on,
+                    found.step.by,
+                    [Cause(cause.kind.value, cause.says) for cause in found.causes],
+                )
+                for found in each.steps
+            ],
+            [Reading(told.on, told.told, told.ledger, told.difference, told.firm) for told in each.readings],
+        )
+        for each in rows
+    ]
+
+
+@get("/v1/spaces/{space_id}/value", Scope.ACCOUNTS_READ, tag="accounts")
+async def value_space(call: InSpace, query: ValueQuery) -> Valuation:
+    """What the space is worth in one currency. What it holds stays what it is."""
+    found = await rates.value(call.installation, call.space, query.currency, query.on)
+    return Valuation(
+        found.currency,
+        found.on,
+        found.total,
+        [
+            Valued(each.account, each.kind, Money(each.amount, each.currency), each.value)
+            for each in found.rows
+        ],
+        found.unvalued,
+    )
+
+
+@post("/v1/spaces/{space_id}/accounts/join", Scope.TRANSACTIONS_EDIT, tag="accounts")
+async def join_accounts(call: InSpace, body: Two) -> Decided:
+    """Say that two accounts are one."""
+    of = (str(body.account_id), str(body.other_account_id))
+    return Decided([await hub_accounts.join(call.installation, call.space, *of)])
+
+
+@post("/v1/spaces/{space_id}/accounts/keep-apart", Scope.TRANSACTIONS_EDIT, tag="accounts")
+async def keep_accounts_apart(call: InSpace, body: Two) -> Decided:
+    """Say that two accounts that may be one are two."""
+    of = (str(body.account_id), str(body.other_account_id))
+    return Decided([await hub_accounts.keep_apart(call.installation, call.space, *of)])
+
+
+@post("/v1/spaces/{space_id}/accounts/part", Scope.TRANSACTIONS_EDIT, tag="accounts")
+async def part_account(call: InSpace, body: Parting) -> Decided:
+    """Say that one of an account's sources is an account by itself."""
+    of = (str(body.account_id), str(body.source_account_id))
+    return Decided([await hub_accounts.part(call.installation, call.space, *of)])
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    list_accounts,
+    read_account,
+    list_proofs,
+    read_proof,
+    value_space,
+    join_accounts,
+    keep_accounts_apart,
+    part_account,
+)

@@ -1,0 +1,179 @@
+"""Connections: how each does, what of it is wanted, and its end."""
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from caudal.api.rest.endpoints import Endpoint, InSpace, Page, delete, get, patch, post
+from caudal.api.rest.forms import Asked, Text, Told
+from caudal.hub import choices, connections, refreshing, syncs
+from caudal.hub.identity.roles import Scope
+from caudal.model.errors import NotFound
+from caudal.providers.base import LiveProvider
+from caudal.store.spaces import ChosenAccount, LinkedConnection
+
+
+class Connection(Told, frozen=True):
+    """One link to an institution through a provider. `state`: `active`, `degraded`, `needs_user`, `revoked`, `linking`;
+    `reason` and `action`: why it isn't active, and what to do."""
+
+    connection_id: UUID
+    provider: str
+    institution: str
+    label: str
+    state: str
+    reason: str
+    action: str
+    accounts: int
+    created_at: datetime
+    last_run_at: datetime | None
+    last_outcome: str | None
+    last_error: str | None
+
+
+class ShownAccount(Told, frozen=True):
+    """An account as a connection shows it, and whether it is wanted."""
+
+    reference: str
+    name: str
+    mask: str | None
+    selected: bool
+
+
+class Selection(Asked, frozen=True):
+    """The accounts that are wanted, by `reference`: nothing of the others is written from now on."""
+
+    references: Annotated[list[Text], Meta(max_length=500)]
+
+
+class History(Asked, frozen=True):
+    """How many days back; null: all there is."""
+
+    days: Annotated[int, Meta(ge=1, le=36_500)] | None
+
+
+class Refreshed(Told, frozen=True):
+    """How fresh a connection is now: `fresh`, `going_on` (in the background), `failed` (`error` says why)."""
+
+    connection_id: UUID
+    freshness: str
+    created: int
+    changed: int
+    error: str
+
+
+class Refresh(Told, frozen=True):
+    """What a refresh came to. `partial`: not everything is fresh yet."""
+
+    partial: bool
+    connections: list[Refreshed]
+
+
+def connection(row: LinkedConnection) -> Connection:
+    """As the API tells it."""
+    return Connection(
+        row.connection_id,
+        row.provider,
+        row.institution,
+        row.label,
+        row.state,
+        row.state_reason,
+        row.state_action,
+        row.accounts,
+        row.created_at,
+        row.last_run_at,
+        row.last_outcome,
+        row.last_error,
+    )
+
+
+@get("/v1/spaces/{space_id}/connections", Scope.CONNECTIONS_READ, tag="connections")
+async def list_connections(call: InSpace) -> Page[Connection]:
+    """The space's connections, the oldest first; the one that statement files come through among them."""
+    return Page([connection(each) for each in await connections.linked(call.installation, call.space)])
+
+
+@get("/v1/spaces/{space_id}/connections/{connection_id}", Scope.CONNECTIONS_READ, tag="connections")
+async def read_connection(call: InSpace, connection_id: UUID) -> Connection:
+    """A connection."""
+    for each in await connections.linked(call.installation, call.space):
+        if each.connection_id == connection_id:
+            return connection(each)
+    raise NotFound("no such connection in this space")
+
+
+@post(
+    "/v1/spaces/{space_id}/connections/{connection_id}/refresh", Scope.CONNECTIONS_MANAGE, tag="connections"
+)
+async def refresh_connection(call: InSpace, connection_id: UUID) -> Refresh:
+    """Have the provider go to the bank, and pull: for 14 seconds at most; what is left goes on in the background."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+
+    async def live(name: str) -> LiveProvider:
+        return _live(call, name)
+
+    found = await refreshing.refresh(call.installation, call.space, [one], live)
+    return Refresh(
+        found.partial,
+        [
+            Refreshed(each.connection_id, each.freshness.value, each.created, each.changed, each.error)
+            for each in found.connections
+        ],
+    )
+
+
+@get("/v1/spaces/{space_id}/connections/{connection_id}/accounts", Scope.CONNECTIONS_READ, tag="connections")
+async def list_shown_accounts(call: InSpace, connection_id: UUID) -> Page[ShownAccount]:
+    """The accounts that a connection shows, and whether each is wanted."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    return _shown(await choices.accounts(call.installation, call.space, one))
+
+
+@patch(
+    "/v1/spaces/{space_id}/connections/{connection_id}/accounts", Scope.CONNECTIONS_MANAGE, tag="connections"
+)
+async def select_accounts(call: InSpace, connection_id: UUID, body: Selection) -> Page[ShownAccount]:
+    """Say which accounts are wanted. One wanted again is pulled from its beginning."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    return _shown(await choices.select(call.installation, call.space, one, body.references))
+
+
+@patch(
+    "/v1/spaces/{space_id}/connections/{connection_id}/history", Scope.CONNECTIONS_MANAGE, tag="connections"
+)
+async def limit_history(call: InSpace, connection_id: UUID, body: History) -> None:
+    """Say how far back is wanted. What the ledger holds stays."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    await choices.limit_history(call.installation, call.space, one, body.days)
+
+
+@delete("/v1/spaces/{space_id}/connections/{connection_id}", Scope.CONNECTIONS_MANAGE, tag="connections")
+async def end_connection(call: InSpace, connection_id: UUID) -> None:
+    """End a connection, at its provider and here: its secrets are gone, what it told stays."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    await syncs.unlink(call.installation, call.space, one, _live(call, one.provider))
+
+
+def _live(call: InSpace, name: str) -> LiveProvider:
+    found = call.providers.get(name)
+    if found is None:
+        raise NotFound(f"the provider {name} isn't set up here")
+    return found
+
+
+def _shown(found: list[ChosenAccount]) -> Page[ShownAccount]:
+    return Page([msgspec.convert(each, ShownAccount, from_attributes=True) for each in found])
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    list_connections,
+    read_connection,
+    refresh_connection,
+    list_shown_accounts,
+    select_accounts,
+    limit_history,
+    end_connection,
+)

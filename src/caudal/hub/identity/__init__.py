@@ -1,0 +1,1 @@
+"""Who may enter, and what they may do: people, their sessions and second factors, keys of programs, members of spaces."""
