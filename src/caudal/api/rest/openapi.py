@@ -102,7 +102,8 @@ def _operation(each: Endpoint, known: Mapping[str, Json]) -> Json:
 def _success(each: Endpoint, known: Mapping[str, Json]) -> Json:
     told: Json = {"description": each.summary, "headers": _headers(each)}
     if each.answer is Response:
-        told["content"] = {each.media: {"schema": {"type": "string"}}}
+        kind = "object" if each.media == "application/json" else "string"
+        told["content"] = {each.media: {"schema": {"type": kind}}}
     elif each.answer is not None:
         told["content"] = {each.media: {"schema": known[_key(each.answer)]}}
     return told
@@ -125,8 +126,8 @@ def _failures(each: Endpoint) -> Json:
     codes = [problems.INVALID, problems.TOO_MANY, problems.FAILED, problems.AWAY]
     if each.needs is not Entry.ANYBODY:
         codes += [problems.UNAUTHENTICATED, problems.FORBIDDEN]
-    if each.in_space or each.params:
-        codes.append(problems.NOT_FOUND)
+    if each.in_space or each.params or each.query is not None or each.body is not None:
+        codes += [problems.NOT_FOUND, problems.CONFLICT]
     if each.method != "GET":
         codes += [problems.CONFLICT, problems.TOO_LARGE]
     if each.body is not None:
