@@ -155,6 +155,7 @@ async def _space(opened: Installation, space: Space) -> list[Check]:
         "transactions that stray from their observations": counts.strayed,
         "days that don't add up from their transactions": counts.strayed_days,
         "transfers whose sides are not there": counts.strayed_transfers,
+        "transactions that a search would pass by": counts.unsaid,
     }
     broken = ", ".join(f"{count} {what}" for what, count in faults.items() if count)
     bad_entry = await audit.first_broken(opened, space.space_id)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from caudal.hub import connections, rates, syncs, webhooks
+from caudal.hub import connections, listing, rates, syncs, webhooks
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
 from caudal.hub.syncs import SyncReport
@@ -35,6 +35,8 @@ from caudal.vault.sealing import SealError
 _LOG: Final = logging.getLogger(__name__)
 _OTHERS_SECONDS: Final = 3_600
 _WEBHOOKS_AT_ONCE: Final = 500
+_GATHERING: Final = timedelta(seconds=30)
+"""Between looks for days that say something else: until then a search reads them transaction by transaction."""
 _CALLS_DAYS: Final = 30
 """How long it is remembered how calls to providers went."""
 
@@ -147,6 +149,7 @@ async def work(
     if schedules and settings.rates.fetch == "daily":
         chores.append((timedelta(hours=1), lambda: rates.chore(installation)))
     if schedules:
+        chores.append((_GATHERING, lambda: listing.gather(installation)))
         tick = timedelta(milliseconds=settings.worker.tick_ms)
         chores.append((tick, lambda: workers.schedule(store, known, settings.worker)))
     staff = Staff({"sync": hands.sync, "inbox": hands.inbox}, queues, chores)

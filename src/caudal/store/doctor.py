@@ -23,6 +23,7 @@ class Invariants(msgspec.Struct, frozen=True):
     strayed: int
     strayed_days: int
     strayed_transfers: int
+    unsaid: int
     unfinished: int
 
 
@@ -113,6 +114,7 @@ async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
     strayed = await tx.first("strayed_transactions", _Strayed, space_id=space_id) or _Strayed(0)
     days = await tx.first("strayed_days", _Strayed, space_id=space_id) or _Strayed(0)
     transfers = await tx.first("strayed_transfers", _Strayed, space_id=space_id) or _Strayed(0)
+    unsaid = await tx.first("unsaid_transactions", _Strayed, space_id=space_id) or _Strayed(0)
     unfinished = await tx.first("unfinished_runs", _Unfinished, space_id=space_id) or _Unfinished(0)
     return Invariants(
         links.unlinked_observations,
@@ -120,6 +122,7 @@ async def invariants(tx: Transaction, space_id: UUID) -> Invariants:
         strayed.strayed,
         days.strayed,
         transfers.strayed,
+        unsaid.strayed,
         unfinished.unfinished,
     )
 

@@ -43,11 +43,13 @@ class _Seq(msgspec.Struct, frozen=True):
 async def write(
     tx: Transaction, space_id: UUID, connection_id: UUID | None = None, told: Iterable[Told] = ()
 ) -> None:
-    """Make events of what this transaction's statements noted, and of `told`. The last thing before the commit.
+    """Make events of what this transaction's statements noted, and of `told`; the days it changed are stale for searches.
+    The last thing before the commit.
 
     `connection_id`: whose doing it was.
     """
     rows = [msgspec.to_builtins(each) for each in told]
+    await tx.run("note_days", space_id=space_id)
     await tx.run("write_events", space_id=space_id, connection_id=connection_id, rows=json_rows(rows))
 
 

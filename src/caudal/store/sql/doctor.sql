@@ -80,6 +80,25 @@ full join (select * from caudal.account_day where space_id = %(space_id)s) kept
 where (coalesce(days.booked, 0), coalesce(days.booked_count, 0), coalesce(days.pending_count, 0))
     is distinct from (coalesce(kept.booked, 0), coalesce(kept.booked_count, 0), coalesce(kept.pending_count, 0))
 
+-- name: unsaid_transactions
+-- Transactions whose day, by what was gathered of it, doesn't say what they say: there must be none, or searches miss them.
+select count(*) as strayed
+from caudal.transaction t
+left join caudal.search_day d on d.space_id = t.space_id and d.day = t.booked_on
+where t.space_id = %(space_id)s and t.gone_at is null and (d.day is null or not d.stale and (
+    abs(t.amount) not between d.smallest and d.largest
+    or position(chr(10) || caudal.amount_mark(t.amount) || chr(10) in d.marks) = 0
+    or position(chr(10) || '$' || t.currency || chr(10) in d.marks) = 0
+    or t.category <> '' and position(chr(10) || '#' || t.category || chr(10) in d.marks) = 0
+    or position(chr(10) || '=' || chr(10) in d.marks) = 0 and exists (
+        select from caudal.transfer f
+        where f.space_id = t.space_id and t.transaction_id in (f.out_id, f.into_id))
+    or exists (
+        select
+        from regexp_split_to_table(
+            caudal.folded(t.description || chr(10) || t.counterparty || chr(10) || t.reference), '\s+') word
+        where position(word in d.words) = 0)))
+
 -- name: unfinished_runs
 -- Runs that began and never ended: a process died in them. Their pages are safe; importing again finishes them.
 select count(*) as unfinished from caudal.run where space_id = %(space_id)s and outcome = 'running'

@@ -6,7 +6,7 @@ with alike as (
     select kind, account_id, transaction_id,
         (row_number() over (partition by kind, account_id order by transaction_id) - 1) / 500 as part
     from happened
-    where data is null
+    where data is null and transaction_id is not null
 ), told as (
     select kind, null::uuid as connection_id, account_id,
         jsonb_build_object('ids', jsonb_agg(transaction_id order by transaction_id)) as data

@@ -230,7 +230,7 @@ with told as (
         old.gone_at is null as old_visible,
         old.currency as old_currency, coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount,
         old.status as old_status, new.gone_at is null as visible,
-        new.currency, coalesce(new.entered_on, new.booked_on) as day, new.amount, new.status
+        new.currency, coalesce(new.entered_on, new.booked_on) as day, new.amount, new.status, new.booked_on
 ), stirring as (
     insert into stirred (transaction_id)
     select each.transaction_id
@@ -260,13 +260,13 @@ with told as (
     where case when data is null then transaction_id in (
         select transaction_id from compared where noted_as is not null) else false end
 ), noted as (
-    insert into happened (kind, account_id, transaction_id)
+    insert into happened (kind, account_id, transaction_id, day)
     select case
             when not was_visible then 'transactions.created'
             when not visible then 'transactions.removed'
             when settled or (old_status = 'pending' and status = 'booked') then 'transactions.settled'
             else 'transactions.updated'
-        end, account_id, transaction_id
+        end, account_id, transaction_id, booked_on
     from compared
     where was_visible or visible
 ), moved as (

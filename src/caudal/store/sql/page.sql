@@ -41,12 +41,14 @@ create temporary table if not exists resolved (
 
 -- name: happened_table
 -- What a transaction of the database made happen in the ledger, to be told as events before it commits. `data` null: one
--- of many alike, told together.
+-- of many alike, told together. `day`: on which a transaction now is; without one, something of that day was changed that is
+-- told otherwise.
 create temporary table if not exists happened (
     kind text not null,
     account_id uuid,
     transaction_id uuid,
-    data jsonb
+    data jsonb,
+    day date
 ) on commit delete rows
 
 -- name: stirred_table
@@ -378,12 +380,12 @@ with moved as (
     from resolved
     where created and final
     order by transaction_id, ord desc
-    returning transaction_id, account_id, currency, coalesce(entered_on, booked_on) as day, status,
+    returning transaction_id, account_id, currency, coalesce(entered_on, booked_on) as day, status, booked_on,
         case when gone_at is null then amount else 0 end as amount,
         case when gone_at is null then 1 else 0 end as count
 ), noted as (
-    insert into happened (kind, account_id, transaction_id)
-    select 'transactions.created', account_id, transaction_id from moved where count = 1
+    insert into happened (kind, account_id, transaction_id, day)
+    select 'transactions.created', account_id, transaction_id, booked_on from moved where count = 1
 )
 insert into caudal.account_day as d
     (space_id, account_id, currency, day, booked, booked_count, pending_count)
@@ -468,16 +470,19 @@ with touched as (
         coalesce(old.entered_on, old.booked_on) as old_day, old.amount as old_amount, old.status as old_status,
         old.gone_at as old_gone_at, new.account_id, new.currency, coalesce(new.entered_on, new.booked_on) as day,
         new.amount, new.status, new.gone_at, new.created_at < now() and not new.concluded as known,
-        new.transaction_id
+        new.transaction_id, new.booked_on
 ), noted as (
-    insert into happened (kind, account_id, transaction_id)
+    insert into happened (kind, account_id, transaction_id, day)
     select case
             when gone_at is not null then 'transactions.removed'
             when old_status = 'pending' and status = 'booked' then 'transactions.settled'
             else 'transactions.updated'
-        end, account_id, transaction_id
+        end, account_id, transaction_id, booked_on
     from written
     where known and (gone_at is null or old_gone_at is null)
+), dated as (
+    insert into happened (kind, day)
+    select distinct 'transactions.updated', booked_on from written where not known
 ), moved as (
     select account_id, currency, day, status, amount, 1 as count from written where gone_at is null
     union all
