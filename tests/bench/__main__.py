@@ -1,7 +1,7 @@
 """What Caudal costs, beside peers and floors measured in the same run: ``make bench``.
 
-`imports`, `parses`, `matching`, `ingest`, `sync`, `engine` and `webhooks` measure and tell; `one_import`, `floor`,
-`one_parse`, `one_match`, `one_ledger`, `one_sync`, `plaid_decode` and `one_delivery` are what is measured, each in a fresh process (`apart`) that
+`imports`, `parses`, `matching`, `ingest`, `lists`, `sync`, `engine` and `webhooks` measure and tell; `one_import`, `floor`,
+`one_parse`, `one_match`, `one_ledger`, `one_told`, `one_sync`, `plaid_decode` and `one_delivery` are what is measured, each in a fresh process (`apart`) that
 reads its own `cost` and into which `rooms` it goes, and `heard` and a `team` of `one_worker` each several processes;
 `files`, the `bank`, the `slow_bank` with its `crowd`, `plaid_page` and the `webhook_server` are what they speak with,
 `told_events` what is matched, `rows` what is told twice, `peers` who reads files besides Caudal, `actual` who imports rows; `growth` is the arithmetic, `sheet` the tables.
@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from tests.bench import engine, imports, ingest, matching, parses, sync, webhooks
+from tests.bench import engine, imports, ingest, lists, matching, parses, sync, webhooks
 
 _PARTS: Final = {
     "import": imports.sheets,
     "parse": parses.sheets,
     "matching": matching.sheets,
     "ingest": ingest.sheets,
+    "lists": lists.sheets,
     "sync": sync.sheets,
     "engine": engine.sheets,
     "webhooks": webhooks.sheets,

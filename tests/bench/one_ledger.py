@@ -89,7 +89,7 @@ async def _measure(spec: Spec) -> Held:
             tally.pages.clear()
             meter = Meter(spec.postmaster)
             if step.ids:
-                new = await _told_by_a_bank(opened, space, rows, step.page_size)
+                new = await told_by_a_bank(opened, space, rows, step.page_size)
             else:
                 done = await imports.import_file(opened, space, handed_over(Path(step.rows), step.account))
                 new = done.new
@@ -105,7 +105,8 @@ def _rows(step: Step) -> list[Row]:
     return msgspec.json.decode(Path(step.rows).read_bytes(), type=list[Row]) if step.ids else []
 
 
-async def _told_by_a_bank(opened: Installation, space: Space, rows: Sequence[Row], page_size: int) -> int:
+async def told_by_a_bank(opened: Installation, space: Space, rows: Sequence[Row], page_size: int) -> int:
+    """Tell the rows, page by page. Returns how many were new."""
     async with opened.store.transaction(space.space_id) as tx:
         connection = await spaces.connection(tx, space.space_id, "plaid", "bank")
 
