@@ -16,6 +16,7 @@ from caudal.hub.identity import people
 from caudal.hub.installation import Installation
 from caudal.observe.metrics import Metrics
 from caudal.settings import Settings
+from caudal.vault.passwords import Hasher
 
 PASSWORD = "four plain words here"
 BASE = "http://hub.test"
@@ -111,10 +112,11 @@ class Hub:
 async def hub(settings: Settings) -> AsyncIterator[Hub]:
     """An installation whose API is up, without a provider."""
     async with installation.opened(settings) as opened:
-        asgi = Requests(app.make(opened, {}, serving.routes(opened, {})), Metrics())
-        transport = httpx.ASGITransport(asgi, client=("203.0.113.7", 5000))
-        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            yield Hub(opened, client)
+        with Hasher() as hasher:
+            asgi = Requests(app.make(opened, {}, serving.routes(opened, {}, hasher)), Metrics())
+            transport = httpx.ASGITransport(asgi, client=("203.0.113.7", 5000))
+            async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+                yield Hub(opened, client)
 
 
 def at_hub(settings: Settings, work: Callable[[Hub], Awaitable[None]]) -> None:

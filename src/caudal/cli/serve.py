@@ -26,6 +26,7 @@ from caudal.observe import logs
 from caudal.providers.base import LiveProvider
 from caudal.settings import Settings, load
 from caudal.sync.workers import QUEUES
+from caudal.vault.passwords import Hasher
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -137,11 +138,16 @@ class _Server(uvicorn.Server):
 
 async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -> None:
     there = await here.providers.set_up() if parts.webhooks else {}
-    async with apart(here.installation, _DOOR_CONNECTIONS) as door:
-        told = [*health.routes(door, here.metrics), *(await _api(here, parts, there))]
+    async with apart(here.installation, _DOOR_CONNECTIONS) as door, _api(here, parts, there) as api:
+        told = [*health.routes(door, here.metrics), *api]
         asgi = app.make(door, there, told, counted=here.metrics.counted)
         config = uvicorn.Config(
-            Requests(asgi, here.metrics), host=parts.host, port=port, server_header=False, **logs.SERVER
+            Requests(asgi, here.metrics),
+            host=parts.host,
+            port=port,
+            server_header=False,
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+            **logs.SERVER,
         )
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
@@ -153,16 +159,24 @@ async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -
     stop.set()
 
 
-async def _api(here: Process, parts: Parts, there: Mapping[str, LiveProvider]) -> Sequence[BaseRoute]:
-    """The API's routes where webhooks are taken, too; whoever comes first is told how to come in."""
+@asynccontextmanager
+async def _api(
+    here: Process, parts: Parts, there: Mapping[str, LiveProvider]
+) -> AsyncIterator[Sequence[BaseRoute]]:
+    """The API's routes, where webhooks are taken too; whoever comes first is told how to come in."""
     if not parts.webhooks:
-        return []
+        yield []
+        return
     if (token := await people.first_token(here.installation)) is not None:
-        show.console.print(
-            f"nobody is in yet; the first owner's token, good for a day: {token}", soft_wrap=True
-        )
-    return serving.routes(here.installation, there)
+        words = f"nobody is in yet; the first owner's token, good for a day: {token}"
+        show.console.print(words, soft_wrap=True)
+    connections_max = here.installation.settings.api.database_connections_max
+    async with apart(here.installation, connections_max) as desk:
+        with Hasher() as hasher:
+            yield serving.routes(desk, there, hasher)
 
 
+_LAST_ANSWERS_SECONDS: Final = 5
+"""Who is being answered when the end comes has so long; who follows events comes again."""
 _DOOR_CONNECTIONS: Final = 4
 """The door's own, so that it can keep a webhook however busy the workers are."""

@@ -14,9 +14,12 @@ from caudal.providers.base import LiveProvider
 from caudal.vault.passwords import Hasher
 
 
-def routes(installation: Installation, providers: Mapping[str, LiveProvider]) -> list[BaseRoute]:
+def routes(
+    installation: Installation, providers: Mapping[str, LiveProvider], hasher: Hasher
+) -> list[BaseRoute]:
     """All that is under /v1, for an installation whose `providers` are set up and open."""
-    return Api(installation, providers, ENDPOINTS, {"hasher": Hasher(), "openapi": document_text()}).routes()
+    shared = {"hasher": hasher, "openapi": document_text()}
+    return Api(installation, providers, ENDPOINTS, shared).routes()
 
 
 @cache

@@ -16,7 +16,7 @@ from caudal.store import members
 from caudal.store.members import KeyRow
 from caudal.store.spaces import Space
 from caudal.vault import tokens
-from caudal.vault.tokens import NewKey
+from caudal.vault.tokens import ApiKey
 
 DAYS_DEFAULT: Final = 90
 DAYS_MAX: Final = 3_650
@@ -35,7 +35,7 @@ class Wish(msgspec.Struct, frozen=True):
     days: int = DAYS_DEFAULT
 
 
-async def make(installation: Installation, space: Space, by: UUID, wish: Wish) -> NewKey:
+async def make(installation: Installation, space: Space, by: UUID, wish: Wish) -> ApiKey:
     """A new key; what is returned shows it, nothing ever does again. Raises ConflictError for what no key may have."""
     if wish.role not in ROLES:
         raise ConflictError("a key is a member's or an agent's")

@@ -101,7 +101,8 @@ async def spent(tx: Transaction, installation: Installation, person: PersonRow, 
         step = one_time.step_of(seed, code, datetime.now(UTC), person.totp_step)
         if step is not None:
             return await people.use_totp_step(tx, person.person_id, step)
-    return await people.use_recovery_code(tx, person.person_id, one_time.digest(code))
+    digest = one_time.recovery_digest(code)
+    return digest is not None and await people.use_recovery_code(tx, person.person_id, digest)
 
 
 def seed_of(installation: Installation, person: PersonRow) -> str | None:
@@ -140,7 +141,7 @@ async def change_password(
         person = await people.by_id(tx, person_id)
     if person is None:
         raise NotFound("there is nobody of this id")
-    check_password(new, person.email, person.name)
+    await check_password(hasher, new, person.email, person.name)
     hashed = await hasher.hashed(new)
     async with installation.store.door() as tx:
         await people.set_password(tx, person_id, hashed)
@@ -157,8 +158,8 @@ async def offer_totp(installation: Installation, person_id: UUID) -> tuple[str, 
         person = await people.by_id(tx, person_id)
         if person is None or not await people.offer_totp(tx, person_id, sealed, seal.wrapping_key):
             raise ConflictError("one-time codes are set up already: take them away first")
-    uri = one_time.uri(seed, person.email)
-    return seed, uri, one_time.picture(uri)
+    uri = one_time.provisioning_uri(seed, person.email)
+    return seed, uri, one_time.qr_svg(uri)
 
 
 async def confirm_totp(installation: Installation, of: tuple[UUID, UUID], code: str) -> list[str]:
@@ -168,7 +169,7 @@ async def confirm_totp(installation: Installation, of: tuple[UUID, UUID], code: 
     async with installation.store.door() as tx:
         person = await people.by_id(tx, person_id)
         seed = seed_of(installation, person) if person else None
-        step = one_time.step_of(seed, code, datetime.now(UTC), 0) if seed else None
+        step = one_time.step_of(seed, code, datetime.now(UTC), None) if seed else None
         if person is None or person.has_totp or step is None:
             raise NotAdmitted("that isn't a code of what was set up")
         await people.confirm_totp(tx, person_id)
@@ -193,9 +194,10 @@ async def fresh_recovery_codes(installation: Installation, person_id: UUID) -> l
 
 
 async def _fresh_codes(tx: Transaction, person_id: UUID) -> list[str]:
-    codes = one_time.new_codes()
-    await people.replace_recovery_codes(tx, person_id, [one_time.digest(code) for code in codes])
-    return codes
+    codes = one_time.new_recovery_codes()
+    digests = [one_time.recovery_digest(code) for code in codes]
+    await people.replace_recovery_codes(tx, person_id, [each for each in digests if each is not None])
+    return list(codes)
 
 
 async def _half(tx: Transaction, person: PersonRow) -> Half:

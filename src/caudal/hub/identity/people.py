@@ -21,7 +21,7 @@ from caudal.store import people, sessions, spaces
 from caudal.store.database import Transaction
 from caudal.store.people import PersonRow
 from caudal.store.spaces import Space
-from caudal.vault import passwords, tokens
+from caudal.vault import tokens
 from caudal.vault.passwords import Hasher
 
 FIRST: Final = "first owner"
@@ -66,7 +66,7 @@ async def claim(
 ) -> Pair:
     """Become the first person, and the owner of every space there is. Raises NotFound for a token that is none or is
     used, ConflictError for what can't be."""
-    checked = _checked(newcomer)
+    checked = await _checked(hasher, newcomer)
     async with installation.store.door() as tx:
         if await sessions.ceremony(tx, tokens.digest(token), FIRST) is None:
             raise _no_token()
@@ -88,7 +88,7 @@ async def join(
     installation: Installation, hasher: Hasher, token: str, newcomer: Newcomer, client: Client
 ) -> Pair:
     """Become a person by an invitation, which says the e-mail, and enter its space. Raises NotFound, ConflictError."""
-    checked = _checked(newcomer)
+    checked = await _checked(hasher, newcomer)
     opened = await members.invitation(installation, token)
     if opened.email != checked.email:
         raise NotFound("this invitation is to somebody else's e-mail")
@@ -124,18 +124,18 @@ async def rename(
     return await read(installation, person_id)
 
 
-def check_password(password: str, email: str, name: str) -> None:
+async def check_password(hasher: Hasher, password: str, email: str, name: str) -> None:
     """Raises ConflictError saying why a password won't do."""
-    if why := passwords.judged(password, about=(email, name)):
-        raise ConflictError(why)
+    if why := await hasher.judged(password, about=(email, name)):
+        raise ConflictError(f"that password won't do: {why}")
 
 
-def _checked(newcomer: Newcomer) -> Newcomer:
+async def _checked(hasher: Hasher, newcomer: Newcomer) -> Newcomer:
     email = newcomer.email.strip().lower()
     if not _EMAIL.fullmatch(email):
         raise ConflictError("that is no e-mail address")
     name = _named(newcomer.name)
-    check_password(newcomer.password, email, name)
+    await check_password(hasher, newcomer.password, email, name)
     return msgspec.structs.replace(newcomer, email=email, name=name)
 
 

@@ -110,7 +110,7 @@ async def refreshed(installation: Installation, refresh: str) -> Pair | None:
             return None
         await sessions.use_refresh(tx, digest)
         await sessions.use(tx, found.session_id, lasts)
-        following = tokens.successor(installation.keyring.audit_key, refresh)
+        following = tokens.successor(tokens.refresh_key(installation.keyring), refresh)
         return await _shown(tx, lasts, (found.session_id, found.person_id), following)
 
 

@@ -2,13 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
+
+from msgspec import Meta
 
 from caudal.api.rest.endpoints import Endpoint, InSpace, Page, get, post
 from caudal.api.rest.forms import Asked, Code, Decided, Told
 from caudal.hub import accounts as hub_accounts
-from caudal.hub import ledger, proofs, rates
+from caudal.hub import ledger, listing, proofs, rates
 from caudal.hub.identity.roles import Scope
 from caudal.hub.ledger import AccountView
 from caudal.model.errors import NotFound
@@ -92,6 +94,37 @@ class AccountProof(Told, frozen=True):
     proof: Proof
     changes: list[Change]
     readings: list[Reading]
+
+
+class DaysQuery(Asked, frozen=True):
+    """From which day to which."""
+
+    start: date
+    end: date
+
+
+class BalanceDay(Told, frozen=True):
+    """What the ledger held at the end of a day."""
+
+    day: date
+    currency: str
+    held: Decimal
+
+
+class MonthsQuery(Asked, frozen=True):
+    """So many months, that of the day `last` the last."""
+
+    last: date
+    months: Annotated[int, Meta(ge=1, le=120)] = 12
+
+
+class Month(Told, frozen=True):
+    """What came in and what went out in a month (its first day); both are positive."""
+
+    month: date
+    currency: str
+    came: Decimal
+    went: Decimal
 
 
 class Two(Asked, frozen=True):
@@ -178,6 +211,21 @@ async def read_account(call: InSpace, account_id: UUID) -> Page[Account]:
     return Page([account(each, masked=call.caller.masked) for each in found])
 
 
+@get("/v1/spaces/{space_id}/accounts/{account_id}/days", Scope.ACCOUNTS_READ, tag="accounts")
+async def list_balance_days(call: InSpace, account_id: UUID, query: DaysQuery) -> Page[BalanceDay]:
+    """What the ledger held on an account, by currency: at the end of `start`, of each day it changed, and of `end`."""
+    days = await listing.balance_days(call.installation, call.space, account_id, query.start, query.end)
+    return Page([BalanceDay(each.day, each.currency, each.held) for each in days])
+
+
+@get("/v1/spaces/{space_id}/months", Scope.ACCOUNTS_READ, tag="accounts")
+async def list_months(call: InSpace, query: MonthsQuery) -> Page[Month]:
+    """Money in and out by month and currency, the latest first; not what moved between own accounts, nor what is
+    pending."""
+    months = await listing.months(call.installation, call.space, query.months, query.last)
+    return Page([Month(each.month, each.currency, each.came, each.went) for each in months])
+
+
 @get("/v1/spaces/{space_id}/proof", Scope.ACCOUNTS_READ, tag="proof")
 async def list_proofs(call: InSpace) -> Page[AccountProof]:
     """The verdict on every account; of those that are off, where that began and what is likely behind it."""
@@ -256,6 +304,8 @@ async def part_account(call: InSpace, body: Parting) -> Decided:
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_accounts,
     read_account,
+    list_balance_days,
+    list_months,
     list_proofs,
     read_proof,
     value_space,

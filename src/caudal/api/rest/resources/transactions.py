@@ -3,20 +3,21 @@
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from caudal.api.rest import problems
-from caudal.api.rest.endpoints import Endpoint, InSpace, Made, delete, get, patch, post
-from caudal.api.rest.forms import Amount, Asked, Decided, Note, Told
+from caudal.api.rest.endpoints import Endpoint, InSpace, Made, Page, delete, get, patch, post
+from caudal.api.rest.forms import Amount, Asked, Code, Cursor, Decided, Note, Paged, Told
 from caudal.api.rest.problems import Rejected
-from caudal.hub import decisions, ledger
+from caudal.hub import decisions, ledger, listing
 from caudal.hub.identity.roles import Scope
 from caudal.hub.ledger import Explanation
 from caudal.store.ledger import TransactionRow
+from caudal.store.listing import Place, Query
 
 
 class Transaction(Told, frozen=True):
@@ -37,6 +38,34 @@ class Transaction(Told, frozen=True):
     transfer_id: UUID | None
     transfer: str | None
     other_side: UUID | None
+
+
+class ListedTransaction(Transaction, frozen=True, kw_only=True):
+    """A transaction in a list. `sources`: how many source accounts tell of it, by `providers`. `edited`, `reconciled`,
+    `split`: by a person."""
+
+    category: str
+    sources: int
+    providers: list[str]
+    edited: bool
+    reconciled: bool
+    split: bool
+
+
+class TransactionsQuery(Paged, frozen=True):
+    """Which to list; what is left out is any. Days include both."""
+
+    account_id: Annotated[list[UUID], Meta(max_length=100)] = msgspec.field(default_factory=list)
+    start: date | None = None
+    end: date | None = None
+    amount_min: Amount | None = None
+    amount_max: Amount | None = None
+    direction: Literal["in", "out"] | None = None
+    currency: Code | None = None
+    status: Literal["booked", "pending"] | None = None
+    category: Note | None = None
+    text: Annotated[str, Meta(max_length=200)] = ""
+    transfer: bool | None = None
 
 
 class Given(Told, frozen=True):
@@ -129,6 +158,9 @@ def transaction(row: TransactionRow) -> Transaction:
     )
 
 
+_PLACE: Final = Cursor(Place)
+
+
 def _etag(told: Transaction) -> str:
     return f'"{sha256(msgspec.json.encode(told)).hexdigest()[:32]}"'
 
@@ -143,6 +175,48 @@ async def _match(call: InSpace, transaction_id: UUID) -> None:
     wanted = [each.strip() for each in (call.if_match or "*").split(",")]
     if "*" not in wanted and _etag(told) not in wanted:
         raise Rejected(problems.CHANGED, "read it again")
+
+
+@get("/v1/spaces/{space_id}/transactions", Scope.TRANSACTIONS_READ, tag="transactions")
+async def list_transactions(call: InSpace, query: TransactionsQuery) -> Page[ListedTransaction]:
+    """Transactions, the latest first: filtered, searched, a page at a time.
+
+    A page may be short of `limit`, even empty, and not be the last: `next` says. `text`: terms that are all to be
+    found, in any order, case and accents apart; one that is a number also as the amount. `amount_min`, `amount_max`:
+    without sign.
+    """
+    found = await listing.listed(
+        call.installation,
+        call.space,
+        Query(
+            accounts=query.account_id or None,
+            start=query.start,
+            end=query.end,
+            amount_min=None if query.amount_min is None else Decimal(query.amount_min),
+            amount_max=None if query.amount_max is None else Decimal(query.amount_max),
+            direction=query.direction,
+            currency=query.currency,
+            status=query.status,
+            category=query.category,
+            text=query.text,
+            transfer=query.transfer,
+        ),
+        _PLACE.read(query.after),
+        query.limit,
+    )
+    rows = [
+        ListedTransaction(
+            **msgspec.structs.asdict(transaction(row)),
+            category=row.category,
+            sources=row.sources,
+            providers=row.providers,
+            edited=row.edited,
+            reconciled=row.locked,
+            split=row.split,
+        )
+        for row in found.rows
+    ]
+    return Page(rows, None if found.next is None else _PLACE.told(found.next))
 
 
 @get("/v1/spaces/{space_id}/transactions/{transaction_id}", Scope.TRANSACTIONS_READ, tag="transactions")
@@ -252,6 +326,7 @@ async def delete_transaction(call: InSpace, transaction_id: UUID) -> None:
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    list_transactions,
     read_transaction,
     explain_transaction,
     edit_transaction,
