@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import cbor2
 import msgspec
 import pytest
+import webauthn
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,9 +246,14 @@ def test_a_key_that_vouches_for_itself_is_taken_where_its_signature_holds(algori
 @pytest.mark.parametrize(
     "attestation", ["tpm", "android-key", "android-safetynet", "apple", "fido-u2f", "made up"]
 )
-def test_an_attestation_that_is_not_whole_or_not_asked_for_is_refused(attestation: str) -> None:
+def test_an_attestation_that_was_not_asked_for_is_refused_unread(
+    attestation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(webauthn, "verify_registration_response", lambda **told: read.append(told))
     with pytest.raises(PasskeyRefused):
         registration(Authenticator(), attestation=attestation)
+    assert read == []
 
 
 def test_an_id_longer_than_any_passkeys_is_refused() -> None:

@@ -91,6 +91,19 @@ def test_a_password_is_judged_by_length_guesses_and_what_is_known_of_its_owner(
     assert judged(password, about=ABOUT) == why
 
 
+@pytest.mark.parametrize(
+    ("password", "about", "why"),
+    [
+        ("inigopenagalvez", "Íñigo Peña Gálvez", ABOUT_YOU),  # without its accents
+        ("ÍÑIGOPEÑA 2026", "Inigo Pena Galvez", ABOUT_YOU),
+        ("marcovaldo-Marcovaldo", "Mar Marcovaldo", ABOUT_YOU),  # whose one name is within the other
+        ("veia aerea io cae", "A. E. Io", None),  # whose initials are in every sentence
+    ],
+)
+def test_names_are_known_however_they_are_written(password: str, about: str, why: str | None) -> None:
+    assert judged(password, about=[about]) == why
+
+
 def test_every_common_password_that_is_long_enough_is_refused() -> None:
     common = [password for password in FREQUENCY_LISTS["passwords"] if len(password) >= passwords.LENGTH_MIN]
     assert len(common) > 200

@@ -101,6 +101,7 @@ def test_no_two_characters_that_changed_places_go_unseen(place: int) -> None:
         "\ud83d",
         "\0",
     ],
+    ids=range(15),  # and not by their text, which is another at each run
 )
 def test_what_is_no_key_of_ours_is_known_before_any_database_is_asked(text: str) -> None:
     assert read_key(text) is None
