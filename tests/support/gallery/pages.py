@@ -1,0 +1,22 @@
+"""The pages of the gallery: the sample ones are Caudal's own templates, filled."""
+
+from pathlib import Path
+from typing import Final
+
+from tests.support.gallery import people
+
+from caudal.web.languages import Language
+from caudal.web.pages import Theme, environment
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+PAGES: Final[dict[str, dict[str, object]]] = {
+    "overview": {"shell": people.shell("overview"), "page": people.OVERVIEW},
+    "transactions": {"shell": people.shell("transactions"), "page": people.TRANSACTIONS},
+    "link_institutions": {"page": people.INSTITUTIONS},
+    "parts": {"shell": people.shell("settings"), "people": people},
+}
+
+
+def page(name: str, language: Language = "en", theme: Theme = "auto") -> str:
+    """A page of the gallery."""
+    return environment(language, _TEMPLATES).get_template(f"{name}.html").render(theme=theme, **PAGES[name])
