@@ -6,7 +6,7 @@ JUDGES_VENV ?= .venv-judges
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check
 STATIC := src/caudal/web/static/manifest.json
-FRONTEND := $(wildcard frontend/src/*.ts frontend/src/*.css frontend/*.mjs frontend/*.py frontend/*.json)
+FRONTEND := $(wildcard frontend/src/*.ts frontend/src/*.css frontend/src/*.svg frontend/*.mjs frontend/*.py frontend/*.json)
 
 .PHONY: help demo serve test chaos lint format schema bench clean
 .DEFAULT_GOAL := help

@@ -11,7 +11,8 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const made = await build({
   absWorkingDir: here,
-  entryPoints: ["src/app.ts", "src/app.css"],
+  entryPoints: ["src/app.ts", "src/app.css", "src/icon.svg"],
+  loader: { ".svg": "copy" },
   outdir: out,
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
@@ -36,7 +37,8 @@ await writeFile(join(out, "licences.txt"), (await Promise.all(licences)).join("\
 
 const manifest = {};
 for (const [path, { entryPoint }] of Object.entries(made.metafile.outputs)) {
-  if (entryPoint?.startsWith("src/app.")) {
+  // What is fetched later by a script has its address there.
+  if (/^src\/(app|icon)\./.test(entryPoint ?? "")) {
     manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = basename(path);
   }
 }

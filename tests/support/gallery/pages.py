@@ -13,6 +13,7 @@ PAGES: Final[dict[str, dict[str, object]]] = {
     "overview": {"shell": people.shell("overview"), "page": people.OVERVIEW},
     "transactions": {"shell": people.shell("transactions"), "page": people.TRANSACTIONS},
     "link_institutions": {"page": people.INSTITUTIONS},
+    "passkey": {},
     "parts": {"shell": people.shell("settings"), "people": people},
 }
 

@@ -25,13 +25,13 @@ def get(url: str) -> httpx.Response:
     return asyncio.run(asked())
 
 
-@pytest.mark.parametrize("entry", ["app.js", "app.css"])
+@pytest.mark.parametrize("entry", ["app.js", "app.css", "icon.svg"])
 def test_a_hashed_file_is_kept_for_good(entry: str) -> None:
     answer = get(static.url(entry))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["content-type"].startswith(("text/javascript", "text/css"))
+    assert answer.headers["content-type"].startswith(("text/javascript", "text/css", "image/svg"))
 
 
 @pytest.mark.parametrize("path", ["manifest.json", "app.js", "..%2fpages.py", "../pages.py", ""])
