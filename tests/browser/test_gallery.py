@@ -12,6 +12,15 @@ DRAWN = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, ca
     .reduce((sum, value, at) => (sum + value * (at % 9973 + 1)) % 1000003, 0)"""
 """What a canvas shows, as one number."""
 
+WRITTEN_OVER = """() => [...document.querySelectorAll(".item:has(.item__figure)")].flatMap(item => {
+    const figures = [...item.querySelectorAll(".item__figure > *")].map(it => it.getBoundingClientRect());
+    return [...item.querySelectorAll(".item__name, .item__more > *, .proof > *")].filter(text => {
+        const at = text.getBoundingClientRect();
+        return figures.some(it => at.right > it.left && at.left < it.right && at.bottom > it.top + 2 && at.top < it.bottom - 2);
+    }).map(text => text.textContent);
+})"""
+"""Texts of rows that a figure is written over."""
+
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
@@ -33,8 +42,9 @@ def test_nothing_is_wider_than_the_smallest_phone(visit: Visit, name: str, langu
 
 
 @pytest.mark.parametrize("name", ["overview", "transactions", "parts"])
-def test_no_amount_is_cut_off_on_the_smallest_phone(visit: Visit, name: str) -> None:
+def test_no_amount_is_cut_off_or_written_over_on_the_smallest_phone(visit: Visit, name: str) -> None:
     page = visit(f"{name}?language=pt", width=320, height=568)
+    assert page.evaluate(WRITTEN_OVER) == []
     cut = """() => [...document.querySelectorAll(".item .amount")].filter(amount =>
         amount.getBoundingClientRect().right > amount.closest(".card").getBoundingClientRect().right
         || amount.getBoundingClientRect().left < amount.closest(".item").querySelector(".initials").getBoundingClientRect().right
