@@ -30,7 +30,9 @@ export function offer(form: HTMLFormElement): void {
 }
 
 async function ask(form: HTMLFormElement): Promise<unknown> {
-  const answer = await fetch(form.dataset["options"] ?? "", { method: "POST", body: new FormData(form) });
+  // As the form itself is sent: urlencoded, with all its fields.
+  const fields = Array.from(new FormData(form)).map(([name, value]) => [name, String(value)]);
+  const answer = await fetch(form.dataset["options"] ?? "", { method: "POST", body: new URLSearchParams(fields) });
   if (!answer.ok) throw new Error(`no options: ${answer.status}`);
   const options: unknown = await answer.json();
   return form.dataset["passkey"] === "create"

@@ -82,7 +82,7 @@ def moment(value: datetime, language: Language, zone: tzinfo) -> str:
 def ago(value: datetime, language: Language, now: datetime) -> str:
     """``5 minutes ago``; of what is a month past, the day. What lies ahead, as clocks differ, is just now."""
     said = catalogue(language)
-    past = max(now - value, timedelta(0))
+    past = now - value
     if past < timedelta(minutes=1):
         return said.say("ago.now")
     if past < timedelta(hours=1):

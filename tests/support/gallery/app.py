@@ -41,8 +41,13 @@ def make() -> Starlette:
         html = render("transactions.html", language=language, theme="auto", shell=shell, page=found)
         return HTMLResponse(html, headers=dict(HEADERS))
 
-    async def options(_: Request) -> Response:
-        """Of a passkey to be made, as WebAuthn §5.4 has them."""
+    async def fields(request: Request) -> dict[str, str]:
+        return dict(parse_qsl((await request.body()).decode()))
+
+    async def options(request: Request) -> Response:
+        """Of a passkey to be made, as WebAuthn §5.4 has them; for the form that the page came with alone."""
+        if (await fields(request)).get("flow") != "7f3a":
+            return Response(status_code=400)
         return JSONResponse(
             {
                 "challenge": "Y2F1ZGFs",
@@ -58,8 +63,7 @@ def make() -> Starlette:
 
     async def answer(request: Request) -> Response:
         """What the form sent, to be looked at."""
-        fields = dict(parse_qsl((await request.body()).decode()))
-        sent = msgspec.json.decode(fields["credential"], type=dict[str, object])
+        sent = msgspec.json.decode((await fields(request))["credential"], type=dict[str, object])
         return JSONResponse({"type": sent["type"]}, headers=dict(HEADERS))
 
     return Starlette(

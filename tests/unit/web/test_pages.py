@@ -73,6 +73,11 @@ def test_a_page_with_a_hole_in_it_is_not_shown() -> None:
         render("overview.html", language="en", theme="auto", page=people.OVERVIEW)
 
 
+def test_a_name_that_nobody_gave_is_never_shown_as_nothing() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="nobody"):
+        pages.environment("en").from_string("{{ nobody }}").render()
+
+
 def test_a_chosen_theme_is_said_and_no_choice_is_the_system_s() -> None:
     assert 'data-theme="dark"' in page("overview", theme="dark")
     assert 'lang="en">' in page("overview", theme="auto")
