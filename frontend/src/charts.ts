@@ -61,8 +61,8 @@ function data(figure: HTMLElement, { days, series }: Figures): uPlot.AlignedData
 type Shape = Omit<uPlot.Options, "width" | "height">;
 
 function balance(figure: HTMLElement, { days }: Figures): Shape {
-  const short = new Intl.DateTimeFormat(lang(), { day: "numeric", month: "short", timeZone: "UTC" });
-  const monthly = new Intl.DateTimeFormat(lang(), { month: "short", timeZone: "UTC" });
+  const short = new Intl.DateTimeFormat(dayLang(), { day: "numeric", month: "short", timeZone: "UTC" });
+  const monthly = new Intl.DateTimeFormat(dayLang(), { month: "short", timeZone: "UTC" });
   const long = days.length > 100;
   return {
     ...shared(figure),
@@ -91,7 +91,7 @@ function balance(figure: HTMLElement, { days }: Figures): Shape {
 }
 
 function flows(figure: HTMLElement, { labels, days }: Figures): Shape {
-  const monthly = new Intl.DateTimeFormat(lang(), { month: "short", timeZone: "UTC" });
+  const monthly = new Intl.DateTimeFormat(dayLang(), { month: "short", timeZone: "UTC" });
   const bars = uPlot.paths.bars?.({ size: [0.6, 36], radius: 0.2 }) ?? null;
   const bar = (name: string): uPlot.Series =>
     ({ fill: () => colour(figure, name), stroke: () => colour(figure, name), width: 0, paths: bars, points: { show: false } }) as uPlot.Series;
@@ -167,6 +167,11 @@ function font(figure: HTMLElement): string {
 
 function lang(): string {
   return document.documentElement.lang;
+}
+
+/** Days are written as on the rest of the page: the day before its month. */
+function dayLang(): string {
+  return lang() === "en" ? "en-GB" : lang();
 }
 
 function text(element: Element | undefined): string {
