@@ -25,6 +25,7 @@ from caudal.hub.scenarios.story import Case, Step, Tx
 from caudal.model.changes import Change, SourceRef, Status, TransactionGone, TransactionSeen
 from caudal.model.money import Money
 from caudal.store import listing as store
+from caudal.store import migrate
 from caudal.store.listing import ListedRow, Place, Query
 from caudal.store.queries import load
 from caudal.store.spaces import Space
@@ -393,6 +394,20 @@ def test_a_day_that_somebody_notes_just_now_is_not_waited_for_and_gathered_later
     opened(act)
 
 
+def test_a_ledger_that_was_there_before_is_searched_as_one_that_came_after(opened: Opened) -> None:
+    async def act(hub: Installation) -> None:
+        space = await filled(hub, told(1, "before"), told(2, "taken back", day=1))
+        await tell_more(hub, space, TransactionGone(ACCOUNT.ref, "t2"))
+        await listing.gather(hub)
+        await asyncio.to_thread(migrate.downgrade, hub.conninfo, "0012")
+        await asyncio.to_thread(migrate.upgrade, hub.conninfo)
+        assert await texts(hub, space, "before") == ["before"]
+        assert await texts(hub, space, "back") == []
+        assert await faults(hub.store, space.space_id) == {}
+
+    opened(act)
+
+
 ASKED: Final = {
     "first page": Query(),
     "account": Query(accounts=[UUID(int=7)]),
@@ -430,6 +445,9 @@ def test_no_list_or_search_reads_a_space_from_end_to_end(opened: Opened, conninf
             plan = "\n".join(statement)
             assert "Seq Scan" not in plan, f"{what}:\n{plan}"
             assert "Bitmap" not in plan, f"{what}:\n{plan}"
+            if "search_day" in plan:
+                assert "->  Incremental Sort" in plan, f"{what}:\n{plan}"
+                assert "->  Sort" not in plan, f"{what}:\n{plan}"
             scans = [line for line in statement if " on transaction " in line]
             assert scans, f"{what}:\n{plan}"
             assert all("Index" in line for line in scans), f"{what}:\n{plan}"

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
 import httpx
+import uvicorn
+from starlette.types import ASGIApp
 
 from caudal.api import app
 from caudal.api.requests import Requests
@@ -63,9 +65,10 @@ def answered(response: httpx.Response) -> Any:
 class Hub:
     """The API of an installation. `nobody`: who shows nothing."""
 
-    def __init__(self, opened: Installation, client: httpx.AsyncClient) -> None:
+    def __init__(self, opened: Installation, client: httpx.AsyncClient, asgi: ASGIApp) -> None:
         self.opened = opened
         self.client = client
+        self.asgi = asgi
         self.nobody = Who(client)
 
     async def owner(self, email: str = "ana@example.org") -> Who:
@@ -116,7 +119,22 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
             asgi = Requests(app.make(opened, {}, serving.routes(opened, {}, hasher)), Metrics())
             transport = httpx.ASGITransport(asgi, client=("203.0.113.7", 5000))
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-                yield Hub(opened, client)
+                yield Hub(opened, client, asgi)
+
+
+@asynccontextmanager
+async def listening(asgi: ASGIApp) -> AsyncIterator[str]:
+    """An application behind a port of this machine, until the end; its address."""
+    server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_config=None, lifespan="off", ws="none"))
+    server.capture_signals = nullcontext  # type: ignore[assignment]
+    serving_it = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  it tells nobody
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await serving_it
 
 
 def at_hub(settings: Settings, work: Callable[[Hub], Awaitable[None]]) -> None:

@@ -9,13 +9,16 @@ import msgspec
 
 from caudal.hub.installation import Installation
 from caudal.store import listing, spaces
+from caudal.store.database import Store
 from caudal.store.listing import BalanceDay, ListedRow, MonthRow, Place, Query
 from caudal.store.spaces import Space
 
 LIMIT_MAX: Final = 500
 """Transactions on one page."""
-_DAYS_AT_ONCE: Final = 25
+_DAYS_AT_ONCE: Final = 10
 """Gathered in one transaction: whoever changes one of them waits for it."""
+_SPACES_AT_ONCE: Final = 1_000
+"""Looked through in one statement for what there is to gather."""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -57,15 +60,24 @@ async def balance_days(
 
 async def gather(installation: Installation) -> int:
     """Gather anew what days say whose transactions have changed, in all spaces. Returns how many days there were."""
-    done = 0
-    for space in await spaces.list_spaces(installation.store):
-        while True:
-            async with installation.store.transaction(space.space_id) as tx:
-                days = await listing.gather(tx, space.space_id, _DAYS_AT_ONCE)
-            done += days
-            if days < _DAYS_AT_ONCE:
-                break
+    store, done = installation.store, 0
+    known = [space.space_id for space in await spaces.list_spaces(store)]
+    for first in range(0, len(known), _SPACES_AT_ONCE):
+        async with store.transaction(*known[first : first + _SPACES_AT_ONCE]) as tx:
+            stale = await listing.stale_spaces(tx)
+        for space_id in stale:
+            done += await _gather(store, space_id)
     return done
+
+
+async def _gather(store: Store, space_id: UUID) -> int:
+    done = 0
+    while True:
+        async with store.transaction(space_id) as tx:
+            days = await listing.gather(tx, space_id, _DAYS_AT_ONCE)
+        done += days
+        if days < _DAYS_AT_ONCE:
+            return done
 
 
 def _months_on(day: date, months: int) -> date:

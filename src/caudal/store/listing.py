@@ -88,6 +88,10 @@ class _Day(msgspec.Struct, frozen=True):
     day: date
 
 
+class _Space(msgspec.Struct, frozen=True):
+    space_id: UUID
+
+
 async def page(
     tx: Transaction,
     space_id: UUID,
@@ -170,6 +174,11 @@ def _literal(text: str) -> str:
     """As a pattern that is like nothing else."""
     escaped = storable(text).replace("\\", "\\\\")
     return escaped.replace("%", "\\%").replace("_", "\\_")
+
+
+async def stale_spaces(tx: Transaction) -> list[UUID]:
+    """Those of the spaces in scope that there is something to gather in."""
+    return [row.space_id for row in await tx.all("stale_spaces", _Space)]
 
 
 async def gather(tx: Transaction, space_id: UUID, days_max: int) -> int:

@@ -97,6 +97,9 @@ class Api:
             if problem.code is problems.FAILED:
                 _LOG.exception("a request failed", method=request.method)
             response = problem.response(request_id)
+        except Exception:  # noqa: BLE001  # whatever it is, it is told in the log alone
+            _LOG.exception("a request failed", method=request.method)
+            response = Rejected(problems.FAILED).response(request_id)
         response.headers.update(self._headers)
         if turn is not None:
             response.headers["RateLimit-Limit"] = str(turn.limit)

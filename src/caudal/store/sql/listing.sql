@@ -20,6 +20,10 @@ from (
 order by day
 on conflict on constraint search_day_pk do update set stale = true where not d.stale
 
+-- name: stale_spaces
+-- The spaces, of those in scope, with days that say something else than was gathered of them.
+select distinct space_id from caudal.search_day where stale
+
 -- name: take_stale_days
 -- The latest days that say something else than was gathered of them. Whoever notes one from here on waits until it is
 -- gathered; what is being noted just now is left for the next time.
@@ -74,8 +78,8 @@ where d.space_id = %(space_id)s and d.day = taken.day
 
 -- name: steer_listing
 -- Until this transaction ends: newest first along indexes, and no further than a page needs. The planner, which can't know
--- what is searched for, would else now and then gather a whole space to sort it.
-select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+-- what is searched for, would else now and then gather a whole space to sort it (`enable_sort`: day by day is left).
+select set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
     set_config('enable_material', 'off', true), set_config('jit', 'off', true),
     set_config('plan_cache_mode', 'force_custom_plan', true)
@@ -98,13 +102,14 @@ limit %(limit)s
 
 -- name: list_by_day
 -- The next transactions that fit, the latest first, of the days that say what is asked for. After as many as may be looked at
--- the last of them is told whether it fits or not: there the next page goes on.
+-- the last of them is told whether it fits or not: there the next page goes on. Each `offset 0` keeps the order
+-- of looking: days first, then their transactions.
 with sought as materialized (
     select coalesce(array_agg('%%' || regexp_replace(caudal.folded(term), '([\\%%_])', '\\\1', 'g') || '%%'), '{}') as patterns
     from unnest(%(terms)s::text[]) term
 ), sought_numbers as materialized (
-    select coalesce(jsonb_agg(jsonb_build_object('pattern', '%%' || caudal.folded(term) || '%%', 'value', abs(value),
-            'mark', '%%' || substr(caudal.amount_mark(value), 2) || chr(10) || '%%')), '[]') as numbers,
+    select coalesce(jsonb_agg(jsonb_build_object('term', caudal.folded(term), 'value', abs(value),
+            'mark', substr(caudal.amount_mark(value), 2) || chr(10))), '[]') as numbers,
         count(*) > 0 as asked
     from unnest(%(numbers)s::text[], %(values)s::numeric[]) number (term, value)
 ), pending_days as (
@@ -134,10 +139,10 @@ from (
             or exists (select from caudal.transfer f where f.into_id = near.transaction_id and f.space_id = near.space_id)))
         and ((select patterns from sought) = '{}' or caudal.folded(near.text) like all ((select patterns from sought)::text[]))
         and (not (select asked from sought_numbers) or not exists (
-            select from jsonb_to_recordset((select numbers from sought_numbers)) as number (pattern text, value numeric)
-            where abs(near.amount) <> number.value and caudal.folded(near.text) not like number.pattern)), false) as fits
+            select from jsonb_to_recordset((select numbers from sought_numbers)) as number (term text, value numeric)
+            where abs(near.amount) <> number.value and position(number.term in caudal.folded(near.text)) = 0)), false) as fits
     from (
-        select t.*
+        select d.day as booked_on, t.*
         from (
             select day from caudal.search_day d
             where d.space_id = %(space_id)s and d.day <= coalesce(%(after_on)s::date, 'infinity')
@@ -151,18 +156,21 @@ from (
                     and ((select patterns from sought) = '{}' or d.words like all ((select patterns from sought)::text[]))
                     and (not (select asked from sought_numbers) or not exists (
                         select
-                        from jsonb_to_recordset((select numbers from sought_numbers)) as number (pattern text, mark text)
-                        where d.marks not like number.mark and d.words not like number.pattern))))
+                        from jsonb_to_recordset((select numbers from sought_numbers)) as number (term text, mark text)
+                        where position(number.mark in d.marks) = 0 and position(number.term in d.words) = 0))))
+            order by day desc
+            offset 0
         ) d
         cross join lateral (
-            select each.space_id, each.transaction_id, d.day as booked_on, each.account_id, each.amount, each.currency,
+            select each.space_id, each.transaction_id, each.account_id, each.amount, each.currency,
                 each.status, each.category,
                 each.description || chr(10) || each.counterparty || chr(10) || each.reference as text
             from caudal.transaction each
             where each.space_id = %(space_id)s and each.booked_on = d.day and each.gone_at is null
                 and (%(after_on)s::date is null or d.day < %(after_on)s or each.transaction_id < %(after_id)s::uuid)
+            offset 0
         ) t
-        order by t.booked_on desc, t.transaction_id desc
+        order by d.day desc, t.transaction_id desc
         limit %(examined_max)s
     ) near
     window latest as (order by near.booked_on desc, near.transaction_id desc rows unbounded preceding)

@@ -37,6 +37,8 @@ create table caudal.search_day (
     constraint search_day_pk primary key (space_id, day),
     constraint search_day_space_fk foreign key (space_id) references caudal.space (space_id)
 );
+create index search_day_stale_index on caudal.search_day (space_id, day) where stale;
+
 -- Read from end to end: beside its row as long as a page has room for it, and not compressed.
 alter table caudal.search_day
     alter column words set storage external, alter column marks set storage external, set (toast_tuple_target = 8160);
