@@ -1,6 +1,7 @@
 """Who gets in, what they may do, and when that ends."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -8,10 +9,11 @@ import msgspec
 import psycopg
 import pyotp
 import pytest
-from tests.support.api import PASSWORD, Hub, Who, at_hub
+from tests.support.api import PASSWORD, Hub, Json, Who, at_hub
+from tests.support.authenticator import Authenticator
 from tests.support.books import all_rows
 
-from caudal.hub import spaces
+from caudal.hub import keys, spaces
 from caudal.hub.identity import people
 from caudal.settings import Settings
 from caudal.vault import passwords
@@ -396,3 +398,52 @@ def test_nothing_that_opens_is_kept_or_told(settings: Settings, capfd: pytest.Ca
             assert secret not in logged.out + logged.err
 
     at_hub(msgspec.structs.replace(settings, log_level="debug"), work)
+
+
+def test_a_passkey_stands_for_both_factors_and_an_answer_is_good_once(settings: Settings) -> None:
+    async def work(at: Hub) -> None:
+        ana = await at.owner()
+        device, there = Authenticator(), "https://hub.test"
+
+        def answered(challenge: Json) -> str:
+            return device.assertion(json.dumps(challenge["options"]), origin=there)
+
+        asked = await ana.post("/v1/me/passkeys/begin")
+        made = device.registration(json.dumps(asked["options"]), origin=there)
+        kept = {"token": asked["token"], "name": "phone", "answer": json.loads(made)}
+        [passkey] = (await ana.post("/v1/me/passkeys", kept))["data"]
+        assert await ana.refused("POST", "/v1/me/passkeys", json=kept) == "conflict"
+        challenge = await at.nobody.post("/v1/session/passkey/begin")
+        shown = {"token": challenge["token"], "answer": json.loads(answered(challenge))}
+        ben = at.logged_in(await at.nobody.post("/v1/session/passkey", shown))
+        assert await at.nobody.refused("POST", "/v1/session/passkey", json=shown) == "unauthenticated"
+        [session, *_] = [each for each in (await ben.get("/v1/sessions"))["data"] if each["current"]]
+        assert session["second_factor"] is True
+        half = await at.log_in("ana@example.org")
+        assert (half["tokens"], half["second_factors"]) == (None, ["passkey"])
+        gone = await ana.ask("DELETE", f"/v1/me/passkeys/{passkey['credential_id']}")
+        assert gone.status_code == 204
+        challenge = await at.nobody.post("/v1/session/passkey/begin")
+        shown = {"token": challenge["token"], "answer": json.loads(answered(challenge))}
+        assert await at.nobody.refused("POST", "/v1/session/passkey", json=shown) == "unauthenticated"
+
+    at_hub(msgspec.structs.replace(settings, public_url="https://hub.test"), work)
+
+
+def test_one_time_codes_outlast_a_rotation_of_the_keyring(settings: Settings) -> None:
+    seeds: list[pyotp.TOTP] = []
+
+    async def before(at: Hub) -> None:
+        ana = await at.owner()
+        seeds.append((await with_codes(at, ana))[0])
+        old = at.opened.keyring.primary
+        await keys.rotate(at.opened)
+        assert all_rows(settings.database_url, "select totp_key from caudal.person") != [(old,)]
+
+    async def after(at: Hub) -> None:
+        half = await at.log_in("ana@example.org")
+        shown = {"token": half["second_factor_token"], "code": seeds[0].now()}
+        assert await at.nobody.post("/v1/session/second-factor", shown)
+
+    at_hub(settings, before)
+    at_hub(settings, after)

@@ -1,4 +1,4 @@
-"""`caudal doctor`: the installation itself."""
+"""`caudal doctor`, `caudal openapi`: the installation itself."""
 
 import asyncio
 import os
@@ -9,6 +9,14 @@ from caudal.cli import show
 from caudal.cli.options import as_json_option
 from caudal.hub import doctor as hub_doctor
 from caudal.settings import load
+
+
+@click.command()
+def openapi() -> None:
+    """Print the API's OpenAPI 3.1 document, as `caudal serve` tells it under /v1/openapi.json."""
+    from caudal.api.rest.serving import document_text  # noqa: PLC0415  `caudal doctor` needs none of it
+
+    click.echo(document_text().decode(), nl=False)
 
 
 @click.command()

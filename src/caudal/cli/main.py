@@ -63,6 +63,7 @@ _COMMANDS: Final = {
     "webhooks": ("caudal.cli.webhooks", "webhooks"),
     "keys": ("caudal.cli.keys", "keys"),
     "doctor": ("caudal.cli.installation", "doctor"),
+    "openapi": ("caudal.cli.installation", "openapi"),
     "serve": ("caudal.cli.serve", "serve"),
     "worker": ("caudal.cli.serve", "worker"),
     "refresh": ("caudal.cli.engine", "refresh"),

@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 
 from caudal.hub import audit, webhooks
+from caudal.hub.identity import login
 from caudal.hub.installation import Installation
 from caudal.settings import Settings
-from caudal.store import inbox, secrets, spaces
+from caudal.store import inbox, people, secrets, spaces
 from caudal.vault import keyring, sealing
 
 REWRAP_BATCH = 100
@@ -24,7 +25,8 @@ class KeyStatus(msgspec.Struct, frozen=True):
     state: str
     primary: bool
     data_keys: int
-    """Data keys it still wraps, webhooks it still seals; a retired key with none can be taken off the keyring."""
+    """Data keys it still wraps; webhooks, seeds and answers it still seals. A retired key with none can be taken off the
+    keyring."""
 
 
 def path(settings: Settings) -> Path:
@@ -62,6 +64,7 @@ async def rewrap(installation: Installation) -> int:
         while batch := await _rewrap_batch(installation, space.space_id):
             done += batch
     await webhooks.reseal(installation)
+    await login.reseal(installation)
     keyring.replace(
         path(installation.settings), installation.keyring.retired(frozenset(await _in_use(installation)))
     )
@@ -93,4 +96,6 @@ async def _in_use(installation: Installation) -> Counter[str]:
             in_use.update(await secrets.wrapping_keys_in_use(tx, space.space_id))
     async with installation.store.engine() as tx:
         in_use.update(await inbox.wrapping_keys_in_use(tx))
+    async with installation.store.door() as tx:
+        in_use.update(await people.sealing_keys_in_use(tx))
     return in_use

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from caudal.hub import connections, listing, rates, syncs, webhooks
+from caudal.hub.identity import login
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
 from caudal.hub.syncs import SyncReport
@@ -127,6 +128,7 @@ def cadences() -> list[Cadence]:
 async def _forget(installation: Installation) -> None:
     """What is old and done, of each kind."""
     await webhooks.forget(installation)
+    await login.tidy(installation)
     async with installation.store.engine() as tx:
         await budgets.forget(tx)
         await health.forget_calls(tx, _CALLS_DAYS)

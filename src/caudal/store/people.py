@@ -49,6 +49,19 @@ class PasskeyRow(msgspec.Struct, frozen=True):
     used_at: datetime | None
 
 
+class SealedSeed(msgspec.Struct, frozen=True):
+    """The seed of a person's one-time codes as it is kept."""
+
+    person_id: UUID
+    totp: bytes
+    totp_key: str
+
+
+class _InUse(msgspec.Struct, frozen=True):
+    wrapping_key: str
+    rows: int
+
+
 class _Number(msgspec.Struct, frozen=True):
     number: int
 
@@ -119,6 +132,22 @@ async def confirm_totp(tx: Transaction, person_id: UUID) -> None:
 async def drop_totp(tx: Transaction, person_id: UUID) -> None:
     """No codes any more."""
     await tx.run("drop_totp", person_id=person_id)
+
+
+async def sealing_keys_in_use(tx: Transaction) -> dict[str, int]:
+    """Wrapping key id → how many seeds, and kept answers, are sealed under it."""
+    rows = await tx.all("door_keys_in_use", _InUse)
+    return {row.wrapping_key: row.rows for row in rows}
+
+
+async def seeds_to_reseal(tx: Transaction, wrapping_key: str, limit: int) -> list[SealedSeed]:
+    """Seeds that are sealed under another key than this one."""
+    return await tx.all("seeds_to_reseal", SealedSeed, wrapping_key=wrapping_key, limit=limit)
+
+
+async def reseal_seed(tx: Transaction, person_id: UUID, sealed: bytes, key: str) -> None:
+    """The same seed under another key."""
+    await tx.run("reseal_seed", person_id=person_id, totp=sealed, totp_key=key)
 
 
 async def use_totp_step(tx: Transaction, person_id: UUID, step: int) -> bool:

@@ -25,6 +25,7 @@ from caudal.vault.rows import ONE_TIME_SEEDS, RowSeal
 HALF: Final = "half a login"
 """The ceremony between the password and the second factor."""
 _HALF_FOR: Final = timedelta(minutes=5)
+_RESEAL_BATCH: Final = 100
 _ADDRESS_WINDOW: Final = timedelta(hours=1)
 _LOG: Final = logs.logger("caudal.identity")
 
@@ -111,6 +112,28 @@ def seed_of(installation: Installation, person: PersonRow) -> str | None:
         return None
     seal = RowSeal(installation.keyring, ONE_TIME_SEEDS)
     return seal.unseal(person.totp_key, (str(person.person_id),), person.totp).decode()
+
+
+async def reseal(installation: Installation) -> int:
+    """Bring every seed under the keyring's primary key, a few at a time. Returns how many were."""
+    seal, done = RowSeal(installation.keyring, ONE_TIME_SEEDS), 0
+    while True:
+        async with installation.store.door() as tx:
+            seeds = await people.seeds_to_reseal(tx, seal.wrapping_key, _RESEAL_BATCH)
+            for each in seeds:
+                place = (str(each.person_id),)
+                seed = seal.unseal(each.totp_key, place, each.totp)
+                await people.reseal_seed(tx, each.person_id, seal.seal(place, seed), seal.wrapping_key)
+        done += len(seeds)
+        if len(seeds) < _RESEAL_BATCH:
+            return done
+
+
+async def tidy(installation: Installation) -> None:
+    """Forget logins, tries and answers that are over."""
+    kept = timedelta(hours=installation.settings.api.answers_hours)
+    async with installation.store.door() as tx:
+        await sessions.tidy(tx, kept)
 
 
 async def prove(

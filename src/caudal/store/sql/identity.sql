@@ -286,6 +286,27 @@ where k.space_id = %(space_id)s order by k.made_at desc, k.key_id
 update caudal.api_key set revoked_at = now()
 where space_id = %(space_id)s and key_id = %(key_id)s and revoked_at is null
 
+-- name: door_keys_in_use
+-- Under which wrapping keys seeds of one-time codes and answers are sealed.
+select wrapping_key, count(*) as rows
+from (
+    select totp_key as wrapping_key from caudal.person where totp_key is not null
+    union all
+    select sealed_by from caudal.idempotency where sealed_by is not null
+) sealed
+group by wrapping_key
+
+-- name: seeds_to_reseal
+-- Seeds sealed under another key than this one, held until the transaction ends.
+select person_id, totp, totp_key from caudal.person
+where totp_key <> %(wrapping_key)s
+order by person_id limit %(limit)s
+for update
+
+-- name: reseal_seed
+-- A seed under another key.
+update caudal.person set totp = %(totp)s, totp_key = %(totp_key)s where person_id = %(person_id)s
+
 -- name: begin_request
 -- A request under a name that its sender gave it. Returns nothing where there is one of that name already.
 insert into caudal.idempotency (owner, name, request) values (%(owner)s, %(name)s, %(request)s)

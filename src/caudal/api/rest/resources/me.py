@@ -1,11 +1,15 @@
 """Who one is here, and how one shows it."""
 
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from caudal.api.rest.endpoints import Call, Endpoint, Entry, delete, get, patch, post
+import msgspec
+from msgspec import Meta
+
+from caudal.api.rest.endpoints import Call, Endpoint, Entry, Page, delete, get, patch, post
 from caudal.api.rest.forms import Asked, Language, Secret, Text, Told, hasher
-from caudal.hub.identity import login, people
+from caudal.hub.identity import login, passkeys, people
 from caudal.store.people import PersonRow
 
 
@@ -52,6 +56,33 @@ class RecoveryCodes(Told, frozen=True):
     """Codes for when the authenticator is lost, each good once. Shown once."""
 
     codes: list[str]
+
+
+HexId = Annotated[str, Meta(pattern="^([0-9a-f]{2}){1,1023}$")]
+
+
+class Passkey(Told, frozen=True):
+    """A passkey, by the id that its browser gave it."""
+
+    credential_id: str
+    name: str
+    created_at: datetime
+    used_at: datetime | None
+
+
+class PasskeyAsked(Told, frozen=True):
+    """What a browser is to be given, and the token that its answer comes with."""
+
+    token: str
+    options: dict[str, Any]
+
+
+class NewPasskey(Asked, frozen=True):
+    """What a browser made (`PublicKeyCredential.toJSON()`)."""
+
+    token: Secret
+    name: Text
+    answer: dict[str, Any]
 
 
 def _person(row: PersonRow) -> Person:
@@ -104,6 +135,41 @@ async def make_recovery_codes(call: Call) -> RecoveryCodes:
     return RecoveryCodes(await login.fresh_recovery_codes(call.installation, call.person))
 
 
+@get("/v1/me/passkeys", Entry.PERSON, tag="me")
+async def list_passkeys(call: Call) -> Page[Passkey]:
+    """One's passkeys, the oldest first."""
+    return await _passkeys(call)
+
+
+async def _passkeys(call: Call) -> Page[Passkey]:
+    found = await passkeys.listed(call.installation, call.person)
+    return Page(
+        [Passkey(each.credential_id.hex(), each.name, each.created_at, each.used_at) for each in found]
+    )
+
+
+@post("/v1/me/passkeys/begin", Entry.PROVED, tag="me")
+async def begin_passkey(call: Call) -> PasskeyAsked:
+    """Begin to make a passkey: `options` are for `navigator.credentials.create`."""
+    token, options = await passkeys.ask(call.installation, call.person)
+    return PasskeyAsked(token, msgspec.json.decode(options))
+
+
+@post("/v1/me/passkeys", Entry.PROVED, tag="me", status=201)
+async def keep_passkey(call: Call, body: NewPasskey) -> Page[Passkey]:
+    """Keep the passkey that was made. It stands for both factors."""
+    answer = msgspec.json.encode(body.answer).decode()
+    of = (call.person, call.session)
+    await passkeys.keep(call.installation, of, body.token, answer, body.name)
+    return await _passkeys(call)
+
+
+@delete("/v1/me/passkeys/{credential_id}", Entry.PROVED, tag="me")
+async def drop_passkey(call: Call, credential_id: HexId) -> None:
+    """Take a passkey away."""
+    await passkeys.drop(call.installation, call.person, bytes.fromhex(credential_id))
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     read_me,
     change_me,
@@ -112,4 +178,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     confirm_one_time_codes,
     take_one_time_codes_away,
     make_recovery_codes,
+    list_passkeys,
+    begin_passkey,
+    keep_passkey,
+    drop_passkey,
 )

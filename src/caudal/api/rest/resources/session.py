@@ -1,13 +1,15 @@
 """Logging in and out."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from caudal.api.rest.endpoints import Call, Endpoint, Entry, Page, delete, get, post
 from caudal.api.rest.forms import Asked, Email, Secret, Told, client, hasher
 from caudal.api.rest.problems import UNAUTHENTICATED, Rejected
-from caudal.hub.identity import login, sessions
+from caudal.hub.identity import login, passkeys, sessions
 from caudal.hub.identity.login import Half
 from caudal.hub.identity.sessions import Pair
 
@@ -24,6 +26,20 @@ class SecondFactor(Asked, frozen=True):
 
     token: Secret
     code: Secret
+
+
+class PasskeyChallenge(Told, frozen=True):
+    """What a browser is to be given, and the token that its answer comes with."""
+
+    token: str
+    options: dict[str, Any]
+
+
+class PasskeyShown(Asked, frozen=True):
+    """What a browser showed (`PublicKeyCredential.toJSON()`)."""
+
+    token: Secret
+    answer: dict[str, Any]
 
 
 class Refresh(Asked, frozen=True):
@@ -99,6 +115,20 @@ async def show_second_factor(call: Call, body: SecondFactor) -> Tokens:
     return shown(await login.by_code(call.installation, body.token, body.code, client(call)))
 
 
+@post("/v1/session/passkey/begin", Entry.ANYBODY, tag="session")
+async def begin_passkey_login(call: Call) -> PasskeyChallenge:
+    """Begin to log in by a passkey: `options` are for `navigator.credentials.get`."""
+    token, options = await passkeys.challenge(call.installation)
+    return PasskeyChallenge(token, msgspec.json.decode(options))
+
+
+@post("/v1/session/passkey", Entry.ANYBODY, tag="session")
+async def log_in_by_passkey(call: Call, body: PasskeyShown) -> Tokens:
+    """Log in by a passkey: it stands for both factors."""
+    answer = msgspec.json.encode(body.answer).decode()
+    return shown(await passkeys.enter(call.installation, body.token, answer, client(call)))
+
+
 @post("/v1/session/refresh", Entry.ANYBODY, tag="session")
 async def refresh_session(call: Call, body: Refresh) -> Tokens:
     """New tokens for an old refresh token. One that was used before ends its session."""
@@ -156,6 +186,8 @@ async def log_out_everywhere(call: Call) -> Ended:
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     log_in,
     show_second_factor,
+    begin_passkey_login,
+    log_in_by_passkey,
     refresh_session,
     prove,
     log_out,
