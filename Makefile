@@ -8,7 +8,7 @@ PIP := --quiet --disable-pip-version-check
 STATIC := src/caudal/web/static/manifest.json
 FRONTEND := $(wildcard frontend/src/*.ts frontend/src/*.css frontend/src/*.svg frontend/*.mjs frontend/*.py frontend/*.json)
 
-.PHONY: help demo serve test chaos lint format schema bench clean
+.PHONY: help demo serve test chaos lint format schema api bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show what can be made
@@ -41,6 +41,10 @@ format: $(VENV)/ready ## Let the formatter have its way
 
 schema: $(VENV)/ready ## Write store/schema.txt anew from the migrations
 	$(BIN)/python -m tests.support.schema
+
+api: $(VENV)/ready ## Write docs/openapi.json anew from the routes, and the client's operations from it
+	$(BIN)/caudal openapi > docs/openapi.json
+	$(BIN)/python -m tests.support.client_code
 
 bench: $(BENCH_VENV)/ready ## Measure speed and memory beside peers and floors (BENCH="parse --quick" for a part)
 	$(BENCH_VENV)/bin/python -m tests.bench $(BENCH)

@@ -10,10 +10,11 @@ import msgspec
 import psycopg
 import pytest
 from tests.integration.test_api_identity import with_codes
-from tests.support.api import Hub, Json, Who, at_hub, listening
+from tests.support.api import BASE, Hub, Json, Who, at_hub, listening
 from tests.support.books import all_rows
 
 from caudal.api.rest.resources import events
+from caudal.client import ApiError, AsyncCaudal
 from caudal.hub import ledger
 from caudal.settings import Settings
 
@@ -72,7 +73,9 @@ def test_a_file_comes_in_once_however_often_it_is_sent(settings: Settings) -> No
         assert (again["new"], again["known"]) == (0, 4)
         [account] = (await home.who.get(f"{home.path}/accounts"))["data"]
         assert account["booked"] == {"amount": "1010.90", "currency": "EUR"}
-        assert [row["amount"] for row in await home.rows()] == ["-4.50", "-980.10", "2000.00", "-4.50"]
+        rows = await home.rows()
+        assert [row["booked_on"][-2:] for row in rows] == ["05", "03", "02", "02"]
+        assert sorted(row["amount"] for row in rows) == ["-4.50", "-4.50", "-980.10", "2000.00"]
 
     at_hub(settings, work)
 
@@ -153,7 +156,7 @@ def test_merging_splitting_and_deleting_are_words_that_can_be_taken_back(setting
         keep, drop = await home.rows(text="bento")
         path = f"{home.path}/transactions"
         merged = await home.who.post(
-            f"{path}/{keep['transaction_id']}/merge", {"transaction_id": drop["transaction_id"]}
+            f"{path}/{keep['transaction_id']}/merge", {"other_transaction_id": drop["transaction_id"]}
         )
         assert len(await home.rows(text="bento")) == 1
         await home.who.post(f"{home.path}/decisions/{merged['decision_ids'][0]}/undo")
@@ -358,5 +361,27 @@ def test_a_balance_by_day_and_money_by_month_add_up(settings: Settings) -> None:
         ]
         assert Decimal(march["came"]) - Decimal(march["went"]) == Decimal("1010.90")
         assert json.dumps(march).count('"') > 8  # amounts are strings
+
+    at_hub(settings, work)
+
+
+def test_a_program_takes_a_file_in_and_reads_it_back_through_the_client(settings: Settings) -> None:
+    async def work(at: Hub) -> None:
+        home = await desk(at)
+        program = await at.key(home.who, home.space)
+        async with AsyncCaudal(BASE, program.token, transport=httpx.ASGITransport(at.asgi)) as hub:
+            done = await hub.import_file(
+                home.space, CSV.encode(), name="m.csv", account="Giro", currency="EUR"
+            )
+            assert (done.new, done.quarantined) == (4, 0)
+            found = [each async for each in hub.items(hub.list_transactions, home.space, limit=1)]
+            assert sum(each.amount for each in found) == Decimal("1010.90")
+            [rent] = (await hub.list_transactions(home.space, text="rent")).data
+            await hub.edit_transaction(home.space, rent.transaction_id, category="Home")
+            [again] = (await hub.list_transactions(home.space, category="Home")).data
+            assert again.transaction_id == rent.transaction_id
+            with pytest.raises(ApiError) as refused:
+                await hub.list_keys(home.space)
+            assert refused.value.code == "forbidden"
 
     at_hub(settings, work)

@@ -42,13 +42,13 @@ class PasskeyShown(Asked, frozen=True):
     answer: dict[str, Any]
 
 
-class Refresh(Asked, frozen=True):
+class RefreshToken(Asked, frozen=True):
     """A refresh token. It is good once."""
 
     refresh_token: Secret
 
 
-class Proof(Asked, frozen=True):
+class PasswordProof(Asked, frozen=True):
     """The password, once more."""
 
     password: Secret
@@ -130,7 +130,7 @@ async def log_in_by_passkey(call: Call, body: PasskeyShown) -> Tokens:
 
 
 @post("/v1/session/refresh", Entry.ANYBODY, tag="session")
-async def refresh_session(call: Call, body: Refresh) -> Tokens:
+async def refresh_session(call: Call, body: RefreshToken) -> Tokens:
     """New tokens for an old refresh token. One that was used before ends its session."""
     pair = await sessions.refreshed(call.installation, body.refresh_token)
     if pair is None:
@@ -139,7 +139,7 @@ async def refresh_session(call: Call, body: Refresh) -> Tokens:
 
 
 @post("/v1/session/proof", Entry.PERSON, tag="session", status=204)
-async def prove(call: Call, body: Proof) -> None:
+async def prove(call: Call, body: PasswordProof) -> None:
     """Show again who one is, before what would let others in for good. It holds for ten minutes."""
     of = (call.person, call.session)
     await login.prove(call.installation, hasher(call), of, body.password, client(call))

@@ -123,7 +123,7 @@ class Edit(Asked, frozen=True, omit_defaults=True):
 class Other(Asked, frozen=True):
     """Another transaction of the same account."""
 
-    transaction_id: UUID
+    other_transaction_id: UUID
 
 
 class Strand(Asked, frozen=True):
@@ -294,7 +294,7 @@ async def reconcile_transaction(call: InSpace, transaction_id: UUID) -> Decided:
 )
 async def merge_transactions(call: InSpace, transaction_id: UUID, body: Other) -> Decided:
     """Say that two transactions of an account are one movement."""
-    of = (str(transaction_id), str(body.transaction_id))
+    of = (str(transaction_id), str(body.other_transaction_id))
     return Decided([await decisions.merge(call.installation, call.space, *of)])
 
 
