@@ -230,7 +230,7 @@ def test_a_new_password_ends_every_other_session_and_asks_for_a_fresh_proof(sett
         other = at.logged_in((await at.log_in("ana@example.org"))["tokens"])
         changed(settings, "update caudal.session set proved_at = now() - interval '11 minutes'")
         new = {"password": "other plain words then"}
-        assert await ana.refused("POST", "/v1/me/password", json=new) == "second_factor_required"
+        assert await ana.refused("POST", "/v1/me/password", json=new) == "proof_required"
         await ana.post("/v1/session/proof", {"password": PASSWORD})
         await ana.post("/v1/me/password", new)
         assert await other.refused("GET", "/v1/me") == "unauthenticated"
@@ -317,6 +317,25 @@ def test_a_key_opens_its_space_within_its_scopes_until_it_is_revoked(settings: S
         mistyped = Who(at.client, program.token[:-1] + ("0" if program.token[-1] != "0" else "1"))
         assert await mistyped.refused("GET", f"/v1/spaces/{space}/accounts") == "unauthenticated"
         await ana.ask("DELETE", f"/v1/spaces/{space}/keys/{key['key_id']}")
+        assert await program.refused("GET", f"/v1/spaces/{space}/accounts") == "unauthenticated"
+
+    at_hub(settings, work)
+
+
+def test_a_key_may_do_no_more_than_who_made_it_may_do_now(settings: Settings) -> None:
+    async def work(at: Hub) -> None:
+        ana = await at.owner()
+        await with_codes(at, ana)
+        space = await at.space(ana)
+        ben = await at.member(ana, space, "admin", "ben@example.org")
+        await with_codes(at, ben)
+        program = await at.key(ben, space)
+        undo = f"/v1/spaces/{space}/decisions/01a00000-0000-7000-8000-000000000000/undo"
+        assert await program.refused("POST", undo) == "not_found"
+        member = f"/v1/spaces/{space}/members/{await at.person_id(ben)}"
+        await ana.ask("PATCH", member, json={"role": "viewer"})
+        assert await program.refused("POST", undo) == "forbidden"
+        await ana.ask("DELETE", member)
         assert await program.refused("GET", f"/v1/spaces/{space}/accounts") == "unauthenticated"
 
     at_hub(settings, work)

@@ -66,7 +66,7 @@ class KeyRow(msgspec.Struct, frozen=True):
 
 
 class GoodKey(msgspec.Struct, frozen=True):
-    """A key that may be used by who knows what its digest is of."""
+    """A key that may be used by who knows what its digest is of. `maker`: the role of who made it, as of now."""
 
     space_id: UUID
     space: str
@@ -74,7 +74,7 @@ class GoodKey(msgspec.Struct, frozen=True):
     role: str
     scopes: list[str]
     networks: list[str]
-    used_at: datetime | None
+    maker: str
 
     def __repr__(self) -> str:
         return f"GoodKey({self.space_id})"

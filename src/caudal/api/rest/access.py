@@ -71,7 +71,7 @@ def admitted(endpoint: Endpoint, who: Asking | None, space: tuple[Space, Caller]
     elif needs is not Entry.CALLER and who.session is None:
         raise Rejected(problems.FORBIDDEN, "this is for people who logged in, not for keys")
     elif needs is Entry.PROVED and who.session is not None and not who.session.proved:
-        raise Rejected(problems.STRONGER, "show again who you are: POST /v1/session/proof")
+        raise Rejected(problems.UNPROVED, "POST /v1/session/proof, then this again")
 
 
 async def seat(installation: Installation, who: Asking, space_id: UUID) -> tuple[Space, Caller] | None:

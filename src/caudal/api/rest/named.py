@@ -1,8 +1,8 @@
 """Requests that their senders name (Idempotency-Key): the same one again gets the first one's answer, and isn't done
 again.
 
-The answer is kept sealed: it may show a key that is shown once. What was refused before anything was done (a request
-that can't be read, that isn't allowed, that comes too often) doesn't use its name up.
+The answer is kept sealed: it may show a key that is shown once. What was refused, or couldn't be done just then, doesn't
+use its name up.
 """
 
 from hashlib import sha256

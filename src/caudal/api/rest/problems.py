@@ -60,6 +60,7 @@ class Code(msgspec.Struct, frozen=True):
 
 UNAUTHENTICATED: Final = Code("unauthenticated", 401, "Nobody known asks")
 STRONGER: Final = Code("second_factor_required", 403, "A second factor is needed for this")
+UNPROVED: Final = Code("proof_required", 403, "Show again who you are")
 FORBIDDEN: Final = Code("forbidden", 403, "Not allowed")
 NOT_FOUND: Final = Code("not_found", 404, "There is no such thing here")
 WRONG_METHOD: Final = Code("method_not_allowed", 405, "There is nothing to do so here")
@@ -82,6 +83,7 @@ CODES: Final[Mapping[str, Code]] = {
     for code in (
         UNAUTHENTICATED,
         STRONGER,
+        UNPROVED,
         FORBIDDEN,
         NOT_FOUND,
         WRONG_METHOD,

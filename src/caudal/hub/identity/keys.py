@@ -82,7 +82,8 @@ async def listed(installation: Installation, space: Space) -> list[KeyRow]:
 
 
 async def opened(installation: Installation, text: str, address: str) -> tuple[Space, Caller] | None:
-    """The space that a key opens and who it is there; None where it opens nothing, or not from there."""
+    """The space that a key opens and who it is there; None where it opens nothing, or not from there. It may do no more
+    than who made it may do now."""
     read = tokens.read_key(text)
     if read is None:
         return None
@@ -95,7 +96,12 @@ async def opened(installation: Installation, text: str, address: str) -> tuple[S
         await members.use_key(tx, found.space_id, key_id)
     role = Role(found.role)
     actor = f"key:{key_id}"
-    scopes = frozenset(Scope(each) for each in found.scopes) & KEY_SCOPES & SCOPES[role]
+    scopes = (
+        frozenset(Scope(each) for each in found.scopes)
+        & KEY_SCOPES
+        & SCOPES[role]
+        & SCOPES[Role(found.maker)]
+    )
     return Space(found.space_id, found.space, actor), Caller(actor, role, scopes)
 
 

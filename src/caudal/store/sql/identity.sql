@@ -263,8 +263,9 @@ values (%(space_id)s, %(key_id)s, %(digest)s, %(name)s, %(role)s, %(scopes)s, %(
         now() + %(lasts)s::interval)
 
 -- name: key_by_id
--- A key that may still be used, its digest to be compared. Who made it must still be in the space.
-select k.space_id, s.name as space, k.digest, k.role, k.scopes, k.networks, k.used_at
+-- A key that may still be used, its digest to be compared. Who made it must still be in the space, in a role that has what
+-- the key is for.
+select k.space_id, s.name as space, k.digest, k.role, k.scopes, k.networks, m.role as maker
 from caudal.api_key k
 join caudal.space s using (space_id)
 join caudal.member m on m.space_id = k.space_id and m.person_id = k.made_by

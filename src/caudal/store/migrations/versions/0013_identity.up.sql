@@ -214,6 +214,7 @@ begin atomic
             where m.space_id = wanted.space_id and m.person_id = split_part(actor, ':', 2)::uuid)
         when 'key' then exists (
             select from caudal.api_key k
+            join caudal.member m on m.space_id = k.space_id and m.person_id = k.made_by
             where k.space_id = wanted.space_id and k.key_id = split_part(actor, ':', 2)
                 and k.revoked_at is null and k.expires_at > now())
         else false end;
