@@ -365,6 +365,50 @@ def test_a_balance_by_day_and_money_by_month_add_up(settings: Settings) -> None:
     at_hub(settings, work)
 
 
+def test_runs_and_told_balances_are_read_page_by_page(settings: Settings) -> None:
+    async def work(at: Hub) -> None:
+        home = await desk(at)
+        for name in ("one.csv", "two.csv", "three.csv"):
+            await home.take(name=name)
+        seen: list[str] = []
+        after: dict[str, str] = {}
+        while True:
+            page = await home.who.get(f"{home.path}/runs", params={"limit": 1, **after})
+            seen += [each["subject"] for each in page["data"]]
+            if page["next"] is None:
+                break
+            after = {"after": page["next"]}
+        assert seen == ["three.csv", "two.csv", "one.csv"]
+        [latest] = (await home.who.get(f"{home.path}/runs", params={"limit": 1}))["data"]
+        assert (latest["outcome"], latest["cause"], latest["seen"], latest["created"]) == (
+            "complete",
+            "import",
+            4,
+            0,
+        )
+        [account] = (await home.who.get(f"{home.path}/accounts"))["data"]
+        path = f"{home.path}/accounts/{account['account_id']}/balances"
+        with_balances(settings, account["account_id"])
+        first = await home.who.get(path, params={"limit": 2})
+        rest = await home.who.get(path, params={"limit": 2, "after": first["next"]})
+        told = [(each["on"], each["told"]["amount"]) for each in first["data"] + rest["data"]]
+        assert told == [("2026-03-03", "3"), ("2026-03-02", "2"), ("2026-03-01", "1")]
+
+    at_hub(settings, work)
+
+
+def with_balances(settings: Settings, account: str) -> None:
+    """Three days' balances, told of an account."""
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into caudal.balance (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm) "
+            "select s.space_id, s.source_account_id, (select run_id from caudal.run limit 1), 'booked', "
+            "date '2026-02-28' + n, n, 'EUR', true from caudal.source_account s, generate_series(1, 3) n "
+            "where s.account_id = %s",
+            [account],
+        )
+
+
 def test_a_program_takes_a_file_in_and_reads_it_back_through_the_client(settings: Settings) -> None:
     async def work(at: Hub) -> None:
         home = await desk(at)

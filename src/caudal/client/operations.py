@@ -237,6 +237,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     shares_limit_with: list[str]
 
 
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """A balance as a source told it. `kind`: `booked`, `available`, `limit`, or `value` (shown, and no evidence).
+    `firm`: for the end of the day `on`; else of the moment it was told."""
+
+    kind: str
+    on: date
+    told: Money
+    firm: bool
+    told_at: str | None
+    seen_at: str
+    source: str
+    provider: str
+
+
 class BalanceDay(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger held at the end of a day."""
 
@@ -521,6 +535,30 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
 
     partial: bool
     connections: list[Refreshed]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One sync of one connection, or one file. `cause`: `manual`, `webhook`, `schedule`, `backfill`, `import`; `outcome`:
+    `running`, `complete`, `partial`, `failed`. `left_out`: by the person's choice."""
+
+    run_id: UUID
+    connection_id: UUID
+    provider: str
+    label: str
+    subject: str
+    cause: str
+    started_at: str
+    finished_at: str | None
+    outcome: str
+    error: str | None
+    error_class: str
+    pages: int
+    seen: int
+    created: int
+    changed: int
+    gone: int
+    quarantined: int
+    left_out: int
 
 
 class ShownAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -856,6 +894,22 @@ class Operations(Core):
         """An account: one entry for each currency that it holds."""
         return self._ask(
             "GET", f"/v1/spaces/{segment(space_id)}/accounts/{segment(account_id)}", Page[Account]
+        )
+
+    def list_balances(
+        self,
+        space_id: UUID | str,
+        account_id: UUID | str,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+    ) -> Page[Balance]:
+        """What sources told to stand on an account, of every kind, the latest day first."""
+        return self._ask(
+            "GET",
+            f"/v1/spaces/{segment(space_id)}/accounts/{segment(account_id)}/balances",
+            Page[Balance],
+            query={"limit": limit, "after": after},
         )
 
     def list_balance_days(
@@ -1202,6 +1256,22 @@ class Operations(Core):
             key=idempotency_key,
         )
 
+    def list_runs(
+        self,
+        space_id: UUID | str,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+        connection_id: UUID | str | Undefined = undefined,
+    ) -> Page[Run]:
+        """How syncs and imports went, the latest first."""
+        return self._ask(
+            "GET",
+            f"/v1/spaces/{segment(space_id)}/runs",
+            Page[Run],
+            query={"limit": limit, "after": after, "connection_id": connection_id},
+        )
+
     def list_shown_accounts(self, space_id: UUID | str, connection_id: UUID | str) -> Page[ShownAccount]:
         """The accounts that a connection shows, and whether each is wanted."""
         return self._ask(
@@ -1536,6 +1606,22 @@ class AsyncOperations(AsyncCore):
         """An account: one entry for each currency that it holds."""
         return await self._ask(
             "GET", f"/v1/spaces/{segment(space_id)}/accounts/{segment(account_id)}", Page[Account]
+        )
+
+    async def list_balances(
+        self,
+        space_id: UUID | str,
+        account_id: UUID | str,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+    ) -> Page[Balance]:
+        """What sources told to stand on an account, of every kind, the latest day first."""
+        return await self._ask(
+            "GET",
+            f"/v1/spaces/{segment(space_id)}/accounts/{segment(account_id)}/balances",
+            Page[Balance],
+            query={"limit": limit, "after": after},
         )
 
     async def list_balance_days(
@@ -1886,6 +1972,22 @@ class AsyncOperations(AsyncCore):
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/refresh",
             Refresh,
             key=idempotency_key,
+        )
+
+    async def list_runs(
+        self,
+        space_id: UUID | str,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+        connection_id: UUID | str | Undefined = undefined,
+    ) -> Page[Run]:
+        """How syncs and imports went, the latest first."""
+        return await self._ask(
+            "GET",
+            f"/v1/spaces/{segment(space_id)}/runs",
+            Page[Run],
+            query={"limit": limit, "after": after, "connection_id": connection_id},
         )
 
     async def list_shown_accounts(

@@ -1,6 +1,7 @@
 """Reading the ledger: accounts, transactions, proof, quarantine, and why a transaction is what it is."""
 
 import re
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from caudal.store.ledger import (
     ObservationRow,
     ProofRow,
     QuarantineRow,
+    RunRow,
     ToldBalance,
+    ToldRow,
     TransactionRow,
 )
 from caudal.store.spaces import Space
@@ -96,6 +99,22 @@ async def proofs(installation: Installation, space: Space) -> list[ProofRow]:
     """The verdict on every account."""
     async with installation.store.transaction(space.space_id) as tx:
         return await ledger.proofs(tx, space.space_id)
+
+
+async def told(
+    installation: Installation, space: Space, account_id: UUID, after: tuple[date, UUID] | None, limit: int
+) -> list[ToldRow]:
+    """What sources told to stand on an account, of every kind, the latest day first."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await ledger.told_of(tx, space.space_id, account_id, after, limit)
+
+
+async def runs(
+    installation: Installation, space: Space, connection_id: UUID | None, before: UUID | None, limit: int
+) -> list[RunRow]:
+    """How runs went, of a connection or of all, the latest first."""
+    async with installation.store.transaction(space.space_id) as tx:
+        return await ledger.runs(tx, space.space_id, connection_id, before, limit)
 
 
 async def quarantine(installation: Installation, space: Space, limit: int) -> list[QuarantineRow]:

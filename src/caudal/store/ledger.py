@@ -40,6 +40,45 @@ class ToldBalance(msgspec.Struct, frozen=True):
     as_of: date
 
 
+class ToldRow(msgspec.Struct, frozen=True):
+    """A balance as one source told it. `firm`: for the end of a day; else of the moment it was told. `told_at`: by the
+    source's clock, where it says."""
+
+    balance_id: UUID
+    kind: str
+    as_of: date
+    amount: Decimal
+    currency: str
+    firm: bool
+    told_at: datetime | None
+    seen_at: datetime
+    source: str
+    provider: str
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """How a run of a connection went. `subject`: the file, where it was one; `left_out`: by the person's choice."""
+
+    run_id: UUID
+    connection_id: UUID
+    provider: str
+    label: str
+    subject: str
+    cause: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    error: str | None
+    error_class: str
+    pages: int
+    seen: int
+    created: int
+    changed: int
+    gone: int
+    quarantined: int
+    left_out: int
+
+
 class TransactionRow(msgspec.Struct, frozen=True):
     """One transaction of the ledger. `transfer` (its kind), `transfer_id`, `other_side`: where it is a side of one, when
     listed."""
@@ -176,6 +215,31 @@ async def told_balances(tx: Transaction, space_id: UUID) -> dict[tuple[UUID, str
     """(account, currency) → the latest booked balance its sources told."""
     rows = await tx.all("latest_balances", ToldBalance, space_id=space_id)
     return {(row.account_id, row.currency): row for row in rows}
+
+
+async def told_of(
+    tx: Transaction, space_id: UUID, account_id: UUID, after: tuple[date, UUID] | None, limit: int
+) -> list[ToldRow]:
+    """What was told to stand on an account, the latest day first; after a place (day, id)."""
+    on, last = after or (None, None)
+    return await tx.all(
+        "told_of_account",
+        ToldRow,
+        space_id=space_id,
+        account_id=account_id,
+        after_on=on,
+        after_id=last,
+        limit=limit,
+    )
+
+
+async def runs(
+    tx: Transaction, space_id: UUID, connection_id: UUID | None, before: UUID | None, limit: int
+) -> list[RunRow]:
+    """How runs went, the latest first."""
+    return await tx.all(
+        "list_runs", RunRow, space_id=space_id, connection_id=connection_id, before=before, limit=limit
+    )
 
 
 async def transactions(tx: Transaction, space_id: UUID, which: Filter) -> list[TransactionRow]:

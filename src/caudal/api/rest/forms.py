@@ -54,6 +54,7 @@ class Cursor(Generic[Place]):
     """Where a page of a list ends, as its reader hands it back: opaque, and checked."""
 
     def __init__(self, kind: type[Place]) -> None:
+        """`kind`: what a place is; a struct, a tuple, an id."""
         self._kind = kind
 
     def told(self, place: Place) -> str:

@@ -50,6 +50,28 @@ join caudal.source_account s on s.space_id = b.space_id and s.source_account_id 
 where b.space_id = %(space_id)s and b.kind = 'booked'
 order by s.account_id, b.currency, b.as_of desc, b.seen_at desc, b.balance_id desc
 
+-- name: told_of_account
+-- What was told to stand on an account, of every kind, the latest day first; those after a place.
+select b.balance_id, b.kind, b.as_of, b.amount, b.currency, b.firm, b.told_at, b.seen_at, s.name as source, c.provider
+from caudal.source_account s
+join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
+join caudal.balance b on b.space_id = s.space_id and b.source_account_id = s.source_account_id
+where s.space_id = %(space_id)s and s.account_id = %(account_id)s
+    and (%(after_on)s::date is null or (b.as_of, b.balance_id) < (%(after_on)s, %(after_id)s::uuid))
+order by b.as_of desc, b.balance_id desc
+limit %(limit)s
+
+-- name: list_runs
+-- How runs went, of a connection or of all, the latest first; those before a run. Ids of runs grow with time.
+select r.run_id, r.connection_id, c.provider, c.label, r.subject, r.cause, r.started_at, r.finished_at, r.outcome, r.error,
+    r.error_class, r.pages, r.seen, r.created, r.changed, r.gone, r.quarantined, r.left_out
+from caudal.run r
+join caudal.connection c on c.space_id = r.space_id and c.connection_id = r.connection_id
+where r.space_id = %(space_id)s and (%(connection_id)s::uuid is null or r.connection_id = %(connection_id)s)
+    and (%(before)s::uuid is null or r.run_id < %(before)s)
+order by r.run_id desc
+limit %(limit)s
+
 -- name: list_transactions
 -- Transactions, the latest first; every filter is optional.
 select t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,

@@ -1,6 +1,6 @@
 """Accounts: what each holds, what its sources say it holds, and whether the two agree."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Final
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from caudal.api.rest.endpoints import Endpoint, InSpace, Page, get, post
-from caudal.api.rest.forms import Asked, Code, Decided, Told
+from caudal.api.rest.forms import Asked, Code, Cursor, Decided, Paged, Told
 from caudal.hub import accounts as hub_accounts
 from caudal.hub import ledger, listing, proofs, rates
 from caudal.hub.identity.roles import Scope
@@ -17,6 +17,7 @@ from caudal.model.errors import NotFound
 
 _SHOWN: Final = 4
 _READINGS: Final = 60
+_TOLD: Final = Cursor(tuple[date, UUID])
 
 
 class Money(Told, frozen=True):
@@ -56,6 +57,20 @@ class Account(Told, frozen=True):
     number: str | None
     mask: str | None
     shares_limit_with: list[str]
+
+
+class Balance(Told, frozen=True):
+    """A balance as a source told it. `kind`: `booked`, `available`, `limit`, or `value` (shown, and no evidence).
+    `firm`: for the end of the day `on`; else of the moment it was told."""
+
+    kind: str
+    on: date
+    told: Money
+    firm: bool
+    told_at: datetime | None
+    seen_at: datetime
+    source: str
+    provider: str
 
 
 class Reading(Told, frozen=True):
@@ -211,6 +226,30 @@ async def read_account(call: InSpace, account_id: UUID) -> Page[Account]:
     return Page([account(each, masked=call.caller.masked) for each in found])
 
 
+@get("/v1/spaces/{space_id}/accounts/{account_id}/balances", Scope.ACCOUNTS_READ, tag="accounts")
+async def list_balances(call: InSpace, account_id: UUID, query: Paged) -> Page[Balance]:
+    """What sources told to stand on an account, of every kind, the latest day first."""
+    place = _TOLD.read(query.after)
+    rows = await ledger.told(call.installation, call.space, account_id, place, query.limit)
+    more = _TOLD.told((rows[-1].as_of, rows[-1].balance_id)) if len(rows) == query.limit else None
+    return Page(
+        [
+            Balance(
+                each.kind,
+                each.as_of,
+                Money(each.amount, each.currency),
+                each.firm,
+                each.told_at,
+                each.seen_at,
+                each.source,
+                each.provider,
+            )
+            for each in rows
+        ],
+        more,
+    )
+
+
 @get("/v1/spaces/{space_id}/accounts/{account_id}/days", Scope.ACCOUNTS_READ, tag="accounts")
 async def list_balance_days(call: InSpace, account_id: UUID, query: DaysQuery) -> Page[BalanceDay]:
     """What the ledger held on an account, by currency: at the end of `start`, of each day it changed, and of `end`."""
@@ -304,6 +343,7 @@ async def part_account(call: InSpace, body: Parting) -> Decided:
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_accounts,
     read_account,
+    list_balances,
     list_balance_days,
     list_months,
     list_proofs,

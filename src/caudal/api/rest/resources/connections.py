@@ -8,12 +8,14 @@ import msgspec
 from msgspec import Meta
 
 from caudal.api.rest.endpoints import Endpoint, InSpace, Page, delete, get, patch, post
-from caudal.api.rest.forms import Asked, Text, Told
-from caudal.hub import choices, connections, refreshing, syncs
+from caudal.api.rest.forms import Asked, Cursor, Paged, Text, Told
+from caudal.hub import choices, connections, ledger, refreshing, syncs
 from caudal.hub.identity.roles import Scope
 from caudal.model.errors import NotFound
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import ChosenAccount, LinkedConnection
+
+_RUN: Final = Cursor(UUID)
 
 
 class Connection(Told, frozen=True):
@@ -32,6 +34,36 @@ class Connection(Told, frozen=True):
     last_run_at: datetime | None
     last_outcome: str | None
     last_error: str | None
+
+
+class Run(Told, frozen=True):
+    """One sync of one connection, or one file. `cause`: `manual`, `webhook`, `schedule`, `backfill`, `import`; `outcome`:
+    `running`, `complete`, `partial`, `failed`. `left_out`: by the person's choice."""
+
+    run_id: UUID
+    connection_id: UUID
+    provider: str
+    label: str
+    subject: str
+    cause: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    error: str | None
+    error_class: str
+    pages: int
+    seen: int
+    created: int
+    changed: int
+    gone: int
+    quarantined: int
+    left_out: int
+
+
+class RunsQuery(Paged, frozen=True):
+    """Of one connection, or of all."""
+
+    connection_id: UUID | None = None
 
 
 class ShownAccount(Told, frozen=True):
@@ -125,6 +157,15 @@ async def refresh_connection(call: InSpace, connection_id: UUID) -> Refresh:
     )
 
 
+@get("/v1/spaces/{space_id}/runs", Scope.CONNECTIONS_READ, tag="connections")
+async def list_runs(call: InSpace, query: RunsQuery) -> Page[Run]:
+    """How syncs and imports went, the latest first."""
+    before = _RUN.read(query.after)
+    rows = await ledger.runs(call.installation, call.space, query.connection_id, before, query.limit)
+    more = _RUN.told(rows[-1].run_id) if len(rows) == query.limit else None
+    return Page([msgspec.convert(each, Run, from_attributes=True) for each in rows], more)
+
+
 @get("/v1/spaces/{space_id}/connections/{connection_id}/accounts", Scope.CONNECTIONS_READ, tag="connections")
 async def list_shown_accounts(call: InSpace, connection_id: UUID) -> Page[ShownAccount]:
     """The accounts that a connection shows, and whether each is wanted."""
@@ -172,6 +213,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_connections,
     read_connection,
     refresh_connection,
+    list_runs,
     list_shown_accounts,
     select_accounts,
     limit_history,
