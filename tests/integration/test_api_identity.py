@@ -27,11 +27,12 @@ def changed(settings: Settings, sql: str) -> None:
         connection.execute(sql.encode())
 
 
-async def with_codes(at: Hub, who: Who) -> tuple[pyotp.TOTP, list[str]]:
-    """Set up one-time codes; their generator, and the recovery codes."""
+async def with_codes(at: Hub, who: Who, *, steps_ago: int = 0) -> tuple[pyotp.TOTP, list[str]]:
+    """Set up one-time codes; their generator, and the recovery codes. With the code of a step ago (it may be refused where
+    the step ends just then) the present one is still good."""
     seed = await who.post("/v1/me/one-time-codes")
     totp = pyotp.TOTP(seed["seed"])
-    code = totp.at(int(datetime.now(UTC).timestamp()) - 30)
+    code = totp.at(int(datetime.now(UTC).timestamp()) - 30 * steps_ago)
     return totp, (await who.post("/v1/me/one-time-codes/confirm", {"code": code}))["codes"]
 
 
@@ -124,7 +125,7 @@ def test_who_fails_too_often_is_not_heard_and_costs_no_hash(
 def test_a_second_factor_is_asked_for_once_it_is_set_up_and_a_code_is_good_once(settings: Settings) -> None:
     async def work(at: Hub) -> None:
         ana = await at.owner()
-        totp, _ = await with_codes(at, ana)
+        totp, _ = await with_codes(at, ana, steps_ago=1)
         half = await at.log_in("ana@example.org")
         assert (half["tokens"], half["second_factors"]) == (None, ["one_time_code"])
         code = totp.now()
@@ -454,7 +455,7 @@ def test_one_time_codes_outlast_a_rotation_of_the_keyring(settings: Settings) ->
 
     async def before(at: Hub) -> None:
         ana = await at.owner()
-        seeds.append((await with_codes(at, ana))[0])
+        seeds.append((await with_codes(at, ana, steps_ago=1))[0])
         old = at.opened.keyring.primary
         await keys.rotate(at.opened)
         assert all_rows(settings.database_url, "select totp_key from caudal.person") != [(old,)]
