@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.integration.test_api_identity import with_codes
 from tests.support.api import Hub, Who, at_hub, listening
 
 from caudal.settings import Settings
@@ -75,9 +74,7 @@ def test_every_answer_is_as_the_document_says_and_none_is_a_failure(
     generous: Settings, tmp_path: Path, as_whom: str
 ) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         who = ana if as_whom == "owner" else await at.key(ana, space)
         told = await judged(at, who, space, tmp_path, "--phases", "coverage,fuzzing", "--max-examples", "10")
         [cases] = re.findall(r"(\d+) generated, (\d+) passed", told)

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from tests.integration.test_api_identity import with_codes
 from tests.support.api import Hub, Who, at_hub
 
 from caudal.api.rest import access
@@ -114,9 +113,7 @@ def test_who_shows_nothing_or_what_is_over_gets_in_nowhere(settings: Settings) -
 
 def test_a_space_one_is_not_in_can_t_be_told_from_one_that_isn_t_there(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        home = await at.space(ana)
+        ana, home = await at.home()
         ben = await at.member(ana, home, "viewer", "ben@example.org")
         other = await at.space(ben, "ben's")
         program = await at.key(ana, home)
@@ -132,12 +129,10 @@ def test_a_space_one_is_not_in_can_t_be_told_from_one_that_isn_t_there(settings:
 @pytest.mark.parametrize("role", [each for each in Role if each is not Role.OWNER])
 def test_a_role_takes_the_routes_of_its_scopes_and_no_other(settings: Settings, role: Role) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         ben = await at.member(ana, space, role.value, "ben@example.org")
         if role is Role.ADMIN:
-            await with_codes(at, ben)
+            await at.second_factor(ben)
         for route in IN_SPACE:
             status, code = await asked(ben, route, space)
             if Scope(route.needs) in SCOPES[role]:
@@ -150,9 +145,7 @@ def test_a_role_takes_the_routes_of_its_scopes_and_no_other(settings: Settings, 
 
 def test_an_agent_s_key_and_one_with_a_single_scope_take_theirs_alone(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         agent = await at.key(ana, space, role="agent")
         narrow = await at.key(ana, space, scopes=["events:read"])
         for route in IN_SPACE:
@@ -169,9 +162,7 @@ def test_row_security_holds_where_the_api_s_own_check_is_taken_away(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        home = await at.space(ana)
+        ana, home = await at.home()
         ben = await at.member(ana, home, "viewer", "ben@example.org")
         hers = await at.space(ben, "ben's")
         filled(settings, hers)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import msgspec
 import psycopg
@@ -25,15 +24,6 @@ def changed(settings: Settings, sql: str) -> None:
     """Time passes, as the database's rows see it."""
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute(sql.encode())
-
-
-async def with_codes(at: Hub, who: Who, *, steps_ago: int = 0) -> tuple[pyotp.TOTP, list[str]]:
-    """Set up one-time codes; their generator, and the recovery codes. With the code of a step ago (it may be refused where
-    the step ends just then) the present one is still good."""
-    seed = await who.post("/v1/me/one-time-codes")
-    totp = pyotp.TOTP(seed["seed"])
-    code = totp.at(int(datetime.now(UTC).timestamp()) - 30 * steps_ago)
-    return totp, (await who.post("/v1/me/one-time-codes/confirm", {"code": code}))["codes"]
 
 
 def test_an_installation_begins_without_anybody_and_lets_the_first_in_once(settings: Settings) -> None:
@@ -125,7 +115,7 @@ def test_who_fails_too_often_is_not_heard_and_costs_no_hash(
 def test_a_second_factor_is_asked_for_once_it_is_set_up_and_a_code_is_good_once(settings: Settings) -> None:
     async def work(at: Hub) -> None:
         ana = await at.owner()
-        totp, _ = await with_codes(at, ana, steps_ago=1)
+        totp, _ = await at.second_factor(ana, steps_ago=1)
         half = await at.log_in("ana@example.org")
         assert (half["tokens"], half["second_factors"]) == (None, ["one_time_code"])
         code = totp.now()
@@ -141,7 +131,7 @@ def test_a_second_factor_is_asked_for_once_it_is_set_up_and_a_code_is_good_once(
 def test_a_recovery_code_is_good_once_and_only_its_digest_is_kept(settings: Settings) -> None:
     async def work(at: Hub) -> None:
         ana = await at.owner()
-        _, codes = await with_codes(at, ana)
+        _, codes = await at.second_factor(ana)
         assert len(set(codes)) == 10
         for expected in ("in", "unauthenticated"):
             half = await at.log_in("ana@example.org")
@@ -163,7 +153,7 @@ def test_an_owner_without_a_second_factor_reads_and_changes_nothing(settings: Se
         invited = {"email": "ben@example.org", "role": "viewer"}
         path = f"/v1/spaces/{space}/invitations"
         assert await ana.refused("POST", path, json=invited) == "second_factor_required"
-        await with_codes(at, ana)
+        await at.second_factor(ana)
         assert await ana.post(path, invited)
 
     at_hub(settings, work)
@@ -243,9 +233,7 @@ def test_a_new_password_ends_every_other_session_and_asks_for_a_fresh_proof(sett
 
 def test_a_role_taken_away_is_gone_with_the_next_request(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         ben = await at.member(ana, space, "member", "ben@example.org")
         refused = {"decision_id": "x"}
         path = f"/v1/spaces/{space}/decisions/01a00000-0000-7000-8000-000000000000/undo"
@@ -263,11 +251,9 @@ def test_a_role_taken_away_is_gone_with_the_next_request(settings: Settings) -> 
 
 def test_a_space_never_lacks_an_owner_and_nobody_gives_more_than_they_have(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         ben = await at.member(ana, space, "admin", "ben@example.org")
-        await with_codes(at, ben)
+        await at.second_factor(ben)
         members = f"/v1/spaces/{space}/members"
         mine, his = await at.person_id(ana), await at.person_id(ben)
         assert await ana.refused("PATCH", f"{members}/{mine}", json={"role": "admin"}) == "conflict"
@@ -282,9 +268,7 @@ def test_a_space_never_lacks_an_owner_and_nobody_gives_more_than_they_have(setti
 
 def test_an_invitation_is_for_one_e_mail_once_and_for_a_week(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         path = f"/v1/spaces/{space}/invitations"
         made = await ana.post(path, {"email": "Ben@example.org", "role": "viewer"})
         join = {"token": made["token"], "name": "Ben", "password": PASSWORD}
@@ -304,7 +288,7 @@ def test_an_invitation_is_for_one_e_mail_once_and_for_a_week(settings: Settings)
 def test_a_key_opens_its_space_within_its_scopes_until_it_is_revoked(settings: Settings) -> None:
     async def work(at: Hub) -> None:
         ana = await at.owner()
-        await with_codes(at, ana)
+        await at.second_factor(ana)
         space, other = await at.space(ana), await at.space(ana, "firm")
         program = await at.key(ana, space, scopes=["accounts:read"])
         await program.get(f"/v1/spaces/{space}/accounts")
@@ -325,11 +309,9 @@ def test_a_key_opens_its_space_within_its_scopes_until_it_is_revoked(settings: S
 
 def test_a_key_may_do_no_more_than_who_made_it_may_do_now(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         ben = await at.member(ana, space, "admin", "ben@example.org")
-        await with_codes(at, ben)
+        await at.second_factor(ben)
         program = await at.key(ben, space)
         undo = f"/v1/spaces/{space}/decisions/01a00000-0000-7000-8000-000000000000/undo"
         assert await program.refused("POST", undo) == "not_found"
@@ -344,9 +326,7 @@ def test_a_key_may_do_no_more_than_who_made_it_may_do_now(settings: Settings) ->
 
 def test_no_key_is_given_what_is_for_people_to_say(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         path = f"/v1/spaces/{space}/keys"
         for scope in ("members:manage", "keys:manage", "space:manage"):
             wish = {"name": "program", "scopes": [scope]}
@@ -384,9 +364,7 @@ def test_a_browser_is_not_made_to_ask_by_another_site(settings: Settings) -> Non
 
 def test_what_is_done_is_written_down_with_who_did_it(settings: Settings) -> None:
     async def work(at: Hub) -> None:
-        ana = await at.owner()
-        await with_codes(at, ana)
-        space = await at.space(ana)
+        ana, space = await at.home()
         await at.member(ana, space, "viewer", "ben@example.org")
         entries = (await ana.get(f"/v1/spaces/{space}/audit"))["data"]
         assert [each["act"] for each in entries] == ["space.founded", "member.invited", "member.joined"]
@@ -399,7 +377,7 @@ def test_what_is_done_is_written_down_with_who_did_it(settings: Settings) -> Non
 def test_nothing_that_opens_is_kept_or_told(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     async def work(at: Hub) -> None:
         ana = await at.owner()
-        _, codes = await with_codes(at, ana)
+        _, codes = await at.second_factor(ana)
         space = await at.space(ana)
         program = await at.key(ana, space)
         await program.get(f"/v1/spaces/{space}/accounts")
@@ -455,7 +433,7 @@ def test_one_time_codes_outlast_a_rotation_of_the_keyring(settings: Settings) ->
 
     async def before(at: Hub) -> None:
         ana = await at.owner()
-        seeds.append((await with_codes(at, ana, steps_ago=1))[0])
+        seeds.append((await at.second_factor(ana, steps_ago=1))[0])
         old = at.opened.keyring.primary
         await keys.rotate(at.opened)
         assert all_rows(settings.database_url, "select totp_key from caudal.person") != [(old,)]

@@ -9,7 +9,6 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-from tests.integration.test_api_identity import with_codes
 from tests.support.api import BASE, Hub, Json, Who, at_hub, listening
 from tests.support.books import all_rows
 
@@ -60,9 +59,7 @@ class Desk:
 
 
 async def desk(at: Hub) -> Desk:
-    ana = await at.owner()
-    await with_codes(at, ana)
-    return Desk(at, ana, await at.space(ana))
+    return Desk(at, *await at.home())
 
 
 def test_a_file_comes_in_once_however_often_it_is_sent(settings: Settings) -> None:

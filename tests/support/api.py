@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
+import pyotp
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -85,6 +87,20 @@ class Hub:
         return self.logged_in(
             await self.nobody.post("/v1/invitation/join", {**newcomer, "password": PASSWORD})
         )
+
+    async def second_factor(self, who: Who, *, steps_ago: int = 0) -> tuple[pyotp.TOTP, list[str]]:
+        """Set up one-time codes; their generator, and the recovery codes. With the code of a step ago (it may be refused
+        where the step ends just then) the present one is still good."""
+        seed = await who.post("/v1/me/one-time-codes")
+        totp = pyotp.TOTP(seed["seed"])
+        code = totp.at(int(datetime.now(UTC).timestamp()) - 30 * steps_ago)
+        return totp, (await who.post("/v1/me/one-time-codes/confirm", {"code": code}))["codes"]
+
+    async def home(self) -> tuple[Who, str]:
+        """The first person, who may do everything, and their books."""
+        who = await self.owner()
+        await self.second_factor(who)
+        return who, await self.space(who)
 
     async def log_in(self, email: str, password: str = PASSWORD) -> Json:
         """What logging in gives."""

@@ -174,6 +174,11 @@ def segment(value: object) -> str:
     return quote(str(value), safe="")
 
 
+def _following(token: str, after: int | None) -> dict[str, str]:
+    headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+    return headers if after is None else {**headers, "last-event-id": str(after)}
+
+
 class _Stream:
     """Lines of server-sent events, put together."""
 
@@ -237,9 +242,7 @@ class Core:
         `after`: go on after this event; None: from now on. Raises ApiError where one may not see it."""
         path, tried = f"/v1/spaces/{segment(space_id)}/events/stream", 0
         while True:
-            headers = {"authorization": f"Bearer {self._token}", "accept": "text/event-stream"}
-            if after is not None:
-                headers["last-event-id"] = str(after)
+            headers = _following(self._token, after)
             with (
                 suppress(httpx.TransportError),
                 self._http.stream("GET", path, headers=headers, timeout=_SILENT_SECONDS_MAX) as response,
@@ -357,9 +360,7 @@ class AsyncCore:
         """What happens in a space, as it happens, without end (`Core.follow`)."""
         path, tried = f"/v1/spaces/{segment(space_id)}/events/stream", 0
         while True:
-            headers = {"authorization": f"Bearer {self._token}", "accept": "text/event-stream"}
-            if after is not None:
-                headers["last-event-id"] = str(after)
+            headers = _following(self._token, after)
             token = self._token
             with suppress(httpx.TransportError):
                 async with self._http.stream(

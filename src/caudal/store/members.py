@@ -80,10 +80,6 @@ class GoodKey(msgspec.Struct, frozen=True):
         return f"GoodKey({self.space_id})"
 
 
-class _Nothing(msgspec.Struct, frozen=True):
-    pg_advisory_xact_lock: object
-
-
 async def put(tx: Transaction, space_id: UUID, person_id: UUID, role: str) -> None:
     """In, or in another role."""
     await tx.run("insert_member", space_id=space_id, person_id=person_id, role=role)
@@ -106,7 +102,7 @@ async def of(tx: Transaction, space_id: UUID) -> list[MemberRow]:
 
 async def lock(tx: Transaction, space_id: UUID) -> None:
     """Until the end of the transaction nobody else changes who is in."""
-    await tx.all("lock_members", _Nothing, space_id=space_id)
+    await tx.run("lock_members", space_id=space_id)
 
 
 async def remove(tx: Transaction, space_id: UUID, person_id: UUID) -> bool:

@@ -66,10 +66,6 @@ class _Number(msgspec.Struct, frozen=True):
     number: int
 
 
-class _Locked(msgspec.Struct, frozen=True):
-    pg_advisory_xact_lock: object
-
-
 class _PersonId(msgspec.Struct, frozen=True):
     person_id: UUID
 
@@ -82,7 +78,7 @@ async def anybody(tx: Transaction) -> bool:
 
 async def lock(tx: Transaction) -> None:
     """Until the end of the transaction nobody else becomes the first person."""
-    await tx.all("lock_people", _Locked)
+    await tx.run("lock_people")
 
 
 async def add(tx: Transaction, email: str, name: str, language: str, password: str | None) -> UUID | None:

@@ -60,14 +60,6 @@ class Failures(msgspec.Struct, frozen=True):
     oldest: datetime
 
 
-class _Locked(msgspec.Struct, frozen=True):
-    pg_advisory_xact_lock: object
-
-
-class _SessionId(msgspec.Struct, frozen=True):
-    session_id: UUID
-
-
 async def begin(
     tx: Transaction,
     session: tuple[UUID, UUID],
@@ -112,7 +104,7 @@ async def by_token(tx: Transaction, digest: bytes, kind: str) -> TokenRow | None
 
 async def lock(tx: Transaction, session_id: UUID) -> None:
     """One at a time."""
-    await tx.all("lock_session", _SessionId, session_id=session_id)
+    await tx.run("lock_session", session_id=session_id)
 
 
 async def use(tx: Transaction, session_id: UUID, lasting: Lasting) -> None:
@@ -192,7 +184,7 @@ async def failures(
 
 async def lock_tries(tx: Transaction, subject: bytes) -> None:
     """Until the end of the transaction nobody else counts a try of this subject."""
-    await tx.all("lock_attempts", _Locked, subject=subject)
+    await tx.run("lock_attempts", subject=subject)
 
 
 async def tried(tx: Transaction, subjects: Sequence[bytes]) -> None:

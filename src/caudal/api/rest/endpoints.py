@@ -17,7 +17,6 @@ from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from starlette.responses import Response
 
 from caudal.api.rest import problems
 from caudal.api.rest.problems import Rejected
@@ -206,5 +205,3 @@ def delete(path: str, needs: Needs, *, tag: str) -> Callable[[Handler], Endpoint
 
 
 _NAMES: Final = re.compile(r"\{(\w+)\}")
-Streamed = Response
-"""What a handler returns that answers itself."""

@@ -1,6 +1,5 @@
 """Forms that the API's bodies and queries are made of."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -84,8 +83,3 @@ def hasher(call: Call) -> Hasher:
     if not isinstance(found, Hasher):
         raise TypeError("the application was made without a hasher")
     return found
-
-
-def seconds(span: timedelta) -> int:
-    """Whole seconds."""
-    return round(span.total_seconds())
