@@ -3,6 +3,8 @@ import htmx from "htmx.org";
 
 import { dialogs } from "./dialogs";
 import { dropZones } from "./drop-zones";
+import { fragments } from "./fragments";
+import { live } from "./live";
 import { onPageOrPart } from "./parts";
 import { themes } from "./theme";
 import { toasts } from "./toasts";
@@ -16,6 +18,8 @@ htmx.config.defaultTimeout = 20_000;
 themes();
 dialogs();
 toasts();
+live();
+fragments();
 
 onPageOrPart((part) => {
   dropZones(part);

@@ -1,5 +1,6 @@
 // Passkeys: <form data-passkey="create|use" data-options="/url" action="/url" method="post">.
-// Asks the server for options, the device for a credential, puts it as JSON into the form's field "credential", sends.
+// Asks the server for options (and the token they go with: the header Caudal-Token, the field "token"), the device for a
+// credential, puts it as JSON into the form's field "credential", sends.
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
 import type {
   PublicKeyCredentialCreationOptionsJSON,
@@ -34,6 +35,8 @@ async function ask(form: HTMLFormElement): Promise<unknown> {
   const fields = Array.from(new FormData(form)).map(([name, value]) => [name, String(value)]);
   const answer = await fetch(form.dataset["options"] ?? "", { method: "POST", body: new URLSearchParams(fields) });
   if (!answer.ok) throw new Error(`no options: ${answer.status}`);
+  const token = form.elements.namedItem("token");
+  if (token instanceof HTMLInputElement) token.value = answer.headers.get("Caudal-Token") ?? "";
   const options: unknown = await answer.json();
   return form.dataset["passkey"] === "create"
     ? startRegistration({ optionsJSON: options as PublicKeyCredentialCreationOptionsJSON })

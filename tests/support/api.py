@@ -21,6 +21,7 @@ from caudal.hub.installation import Installation
 from caudal.observe.metrics import Metrics
 from caudal.settings import Settings
 from caudal.vault.passwords import Hasher
+from caudal.web import serving as pages
 
 PASSWORD = "four plain words here"
 BASE = "http://hub.test"
@@ -129,10 +130,11 @@ class Hub:
 
 @asynccontextmanager
 async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    """An installation whose API is up, without a provider."""
+    """An installation whose API and pages are up, without a provider."""
     async with installation.opened(settings) as opened:
         with Hasher() as hasher:
-            asgi = Requests(app.make(opened, {}, serving.routes(opened, {}, hasher)), Metrics())
+            routes = [*serving.routes(opened, {}, hasher), *pages.routes(opened, {}, hasher)]
+            asgi = Requests(app.make(opened, {}, routes), Metrics())
             transport = httpx.ASGITransport(asgi, client=("203.0.113.7", 5000))
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
                 yield Hub(opened, client, asgi)

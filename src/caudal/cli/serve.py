@@ -27,6 +27,7 @@ from caudal.providers.base import LiveProvider
 from caudal.settings import Settings, load
 from caudal.sync.workers import QUEUES
 from caudal.vault.passwords import Hasher
+from caudal.web import serving as pages
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -138,8 +139,8 @@ class _Server(uvicorn.Server):
 
 async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -> None:
     there = await here.providers.set_up() if parts.webhooks else {}
-    async with apart(here.installation, _DOOR_CONNECTIONS) as door, _api(here, parts, there) as api:
-        told = [*health.routes(door, here.metrics), *api]
+    async with apart(here.installation, _DOOR_CONNECTIONS) as door, _faces(here, parts, port, there) as faces:
+        told = [*health.routes(door, here.metrics), *faces]
         asgi = app.make(door, there, told, counted=here.metrics.counted)
         config = uvicorn.Config(
             Requests(asgi, here.metrics),
@@ -160,22 +161,26 @@ async def _listen(here: Process, parts: Parts, port: int, stop: asyncio.Event) -
 
 
 @asynccontextmanager
-async def _api(
-    here: Process, parts: Parts, there: Mapping[str, LiveProvider]
+async def _faces(
+    here: Process, parts: Parts, port: int, there: Mapping[str, LiveProvider]
 ) -> AsyncIterator[Sequence[BaseRoute]]:
-    """The API's routes, where webhooks are taken too; whoever comes first is told how to come in."""
+    """The routes of the API and the pages, where webhooks are taken too; whoever comes first is told how to come in."""
     if not parts.webhooks:
         yield []
         return
+    host = "localhost" if parts.host in _HERE else parts.host
+    at = here.installation.settings.public_url.rstrip("/") or f"http://{host}:{port}"
+    show.console.print(f"open {at}", soft_wrap=True)
     if (token := await people.first_token(here.installation)) is not None:
-        words = f"nobody is in yet; the first owner's token, good for a day: {token}"
+        words = f"nobody is in yet; the first owner comes in, within a day, by {at}/welcome#{token}"
         show.console.print(words, soft_wrap=True)
     connections_max = here.installation.settings.api.database_connections_max
     async with apart(here.installation, connections_max) as desk:
         with Hasher() as hasher:
-            yield serving.routes(desk, there, hasher)
+            yield [*serving.routes(desk, there, hasher), *pages.routes(desk, there, hasher)]
 
 
+_HERE: Final = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})  # noqa: S104  named, not bound
 _LAST_ANSWERS_SECONDS: Final = 5
 """Who is being answered when the end comes has so long; who follows events comes again."""
 _DOOR_CONNECTIONS: Final = 4

@@ -4,10 +4,13 @@ Written here and not by a library of all the world's languages: those round to w
 crypto assets, and weigh 33 MB. One of them judges this in the tests.
 """
 
+import re
 from decimal import Decimal
+from functools import cache
 from typing import Final, NamedTuple
 
 from caudal.model.currencies import EXPONENTS, UNKNOWN
+from caudal.model.errors import MoneyError
 from caudal.web.languages import Language
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
@@ -69,3 +72,28 @@ def number(value: Decimal, language: Language, places_min: int = 0) -> str:
     fraction = fraction.rstrip("0").ljust(places_min, "0")
     whole = whole.replace("-", MINUS).replace(",", manner.thousands)
     return f"{whole}{manner.point}{fraction}" if fraction else whole
+
+
+def read(text: str, language: Language) -> Decimal:
+    """The amount a person wrote, in the manner of their language; with a plain point too where that can mean nothing
+    else.
+
+    Raises MoneyError for what is none.
+    """
+    written = "".join(text.split()).replace(MINUS, "-")
+    manner = MANNERS[language]
+    if _written(manner.thousands, manner.point).fullmatch(written):
+        return Decimal(written.replace(manner.thousands, "").replace(manner.point, "."))
+    if _PLAIN.fullmatch(written):
+        return Decimal(written)
+    raise MoneyError("that is no amount")
+
+
+_PLAIN: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+@cache
+def _written(thousands: str, point: str) -> re.Pattern[str]:
+    """Digits, in groups of three or in none, and a fraction."""
+    grouped = rf"[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}}){{1,5}}|[0-9]{{1,18}}"
+    return re.compile(rf"[+-]?(?:{grouped})(?:{re.escape(point)}[0-9]{{1,18}})?")

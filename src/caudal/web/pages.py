@@ -6,6 +6,7 @@
 ===========================  =====================================================================================
 ``t(key, **places)``         a text of the catalogue; ``tn(key, n, **places)`` of so many
 ``asset(entry)``             the address of a script or style
+``error(errors, field)``     what was wrong with a field of a form, "" where nothing was
 ``value|money(currency)``    an amount; ``|money(currency, signed=True)`` with a plus where it comes in
 ``day|day``, ``|day_short``  ``9 Mar 2026``, ``9 Mar``; ``|month``; ``day|long_day(today)`` as a heading
 ``instant|ago(now)``         ``5 minutes ago``; ``instant|moment(zone)`` the time on a person's clock
@@ -15,6 +16,7 @@
 Everything is escaped; a name that the context lacks is an error (StrictUndefined).
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
@@ -59,6 +61,13 @@ def environment(language: Language, *more: Path) -> Environment:
         auto_reload=False,
     )
     made.globals.update(language=language, t=said.say, tn=said.count, asset=static.url, sections=SECTIONS)
+
+    def told(errors: Mapping[str, str], field: str) -> str:
+        """What was wrong with a field: a text of the catalogue, or, after ``=``, what the hub says itself."""
+        key = errors.get(field, "")
+        return key[1:] if key.startswith("=") else said.say(key) if key else ""
+
+    made.globals["error"] = told
 
     def money(amount: Decimal, currency: str | None, *, signed: bool = False) -> str:
         return amounts.money(amount, currency, language, signed=signed)

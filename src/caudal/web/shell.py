@@ -8,14 +8,15 @@ Section = Literal["overview", "transactions", "accounts", "review", "settings"]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A section of the dashboard. Its name is the catalogue's ``nav.<section>``, its sign the icon of that name."""
+    """A section of the dashboard. Its name is the catalogue's ``nav.<section>``, its sign the icon of that name; `path`
+    stands after the space's."""
 
     section: Section
     path: str
 
 
 SECTIONS: Final = (
-    Place("overview", "/"),
+    Place("overview", ""),
     Place("transactions", "/transactions"),
     Place("accounts", "/accounts"),
     Place("review", "/review"),
@@ -31,12 +32,23 @@ class Toast(msgspec.Struct, frozen=True):
     stays: bool = False
 
 
+class Books(msgspec.Struct, frozen=True):
+    """A space one can go to."""
+
+    name: str
+    href: str
+
+
 class Shell(msgspec.Struct, frozen=True, kw_only=True):
-    """What the frame of a page shows. `here`: the section it is in; `space`: whose books; `person`: who is signed in;
-    `asks`: how many questions wait in review; `toasts`: what the page came with."""
+    """What the frame of a page shows. `here`: the section it is in; `base`: what the addresses of the space begin with;
+    `space`: whose books; `books`: all that one can go to; `person`: who is signed in; `asks`: how many questions wait in
+    review; `live`: where the space's events can be followed, "" where not; `toasts`: what the page came with."""
 
     here: Section
+    base: str
     space: str
     person: str
+    books: tuple[Books, ...] = ()
     asks: int = 0
+    live: str = ""
     toasts: tuple[Toast, ...] = ()

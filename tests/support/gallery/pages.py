@@ -12,8 +12,8 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGES: Final[dict[str, dict[str, object]]] = {
     "overview": {"shell": people.shell("overview"), "page": people.OVERVIEW},
     "transactions": {"shell": people.shell("transactions"), "page": people.TRANSACTIONS},
-    "link_institutions": {"page": people.INSTITUTIONS},
-    "passkey": {},
+    "link_institutions": {"page": people.INSTITUTIONS, "toasts": ()},
+    "passkey": {"toasts": ()},
     "parts": {"shell": people.shell("settings"), "people": people},
 }
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from caudal.web.shell import Shell
-from caudal.web.views import (
+from caudal.web.views.common import (
     AccountLine,
     Choice,
     Flow,
@@ -25,7 +25,7 @@ TODAY: Final = NOW.date()
 
 def shell(here: str) -> Shell:
     """The frame, somewhere."""
-    return Shell(here=here, space="Ana & Rui", person="Ana Prado", asks=3)  # type: ignore[arg-type]
+    return Shell(here=here, base="", space="Ana & Rui", person="Ana Prado", asks=3)  # type: ignore[arg-type]
 
 
 def _account(

@@ -6,30 +6,37 @@ from string import Formatter
 
 import pytest
 
-from caudal.web import pages
+from caudal.web import languages, pages
 from caudal.web.languages import LANGUAGES, Language, catalogue, preferred
-from caudal.web.shell import SECTIONS
 
-_SAID = re.compile(r"""\bt\(\s*["']([a-z_.]+)["']\s*[,)]""")
+_ASKED = re.compile(r"""(?:\bt\(|\bsay\(|\bsaid=)\s*["']([a-z_.]+[a-z_])["']\s*[,)]""")
 _COUNTED = re.compile(r"""\b(?:tn|count)\(\s*["']([a-z_.]+)["']""")
-_SAID_IN_CODE = re.compile(r"""\bsay\(\s*["']([a-z_.]+)["']""")
-_DAYS_SAID = {"day.today", "day.yesterday"}
+_LITERAL = re.compile(r"""["']([a-z_]+\.[a-z_.]*)["']""")
+_TEXTS = {name.name for name in (Path(languages.__file__).parent / "en").iterdir()}
 
 
 def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
-def shown() -> set[str]:
-    """Every key that a template or a module asks for."""
-    keys = {f"nav.{place.section}" for place in SECTIONS} | _DAYS_SAID
-    for path in Path(pages.__file__).parent.rglob("*"):
-        if path.suffix not in {".html", ".py"}:
-            continue
-        text = path.read_text("utf-8")
-        keys |= set(_SAID.findall(text)) | set(_SAID_IN_CODE.findall(text))
+def sources() -> list[str]:
+    """All templates and modules of pages."""
+    there = Path(pages.__file__).parent.rglob("*")
+    return [path.read_text("utf-8") for path in there if path.suffix in {".html", ".py"}]
+
+
+def asked() -> set[str]:
+    """Every key that a template or a module asks for, where it says so outright."""
+    keys: set[str] = set()
+    for text in sources():
+        keys |= set(_ASKED.findall(text))
         keys |= {f"{key}.{form}" for key in _COUNTED.findall(text) for form in ("one", "other")}
     return keys
+
+
+def named() -> set[str]:
+    """All that could be a key, or, where it ends in a point, what keys begin with."""
+    return {key for text in sources() for key in _LITERAL.findall(text)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -47,8 +54,21 @@ def test_translations_have_the_same_places(language: Language) -> None:
         assert text.strip() == text != "", key
 
 
-def test_the_catalogue_is_what_is_shown_and_no_more() -> None:
-    assert shown() == set(catalogue("en").texts)
+def test_every_text_that_is_asked_for_is_there() -> None:
+    assert asked() - set(catalogue("en").texts) == set()
+
+
+def test_no_text_is_there_that_nothing_names() -> None:
+    words = named()
+    begun = tuple(word for word in words if word.endswith("."))
+    plain = {re.sub(r"(\.one|\.other|_text)$", "", key) for key in catalogue("en").texts}
+    used = {re.sub(r"(\.one|\.other|_text)$", "", word) for word in words}
+    assert {key for key in plain if "." in key and key not in used and not key.startswith(begun)} == set()
+
+
+@pytest.mark.parametrize("language", ["es", "pt"])
+def test_every_family_of_pages_has_its_texts_in_every_language(language: str) -> None:
+    assert {name.name for name in (Path(languages.__file__).parent / language).iterdir()} == _TEXTS
 
 
 def test_a_text_that_nobody_wrote_is_an_error() -> None:

@@ -61,5 +61,5 @@ def test_a_wheel_holds_what_browsers_get(tmp_path: Path) -> None:
         names = set(packed.namelist())
     built = {f"caudal/web/static/{path.name}" for path in static.folder().iterdir()}
     assert built <= names
-    assert {"caudal/web/templates/ui.html", "caudal/web/languages/pt.json"} <= names
+    assert {"caudal/web/templates/ui.html", "caudal/web/languages/pt/common.json"} <= names
     assert not [name for name in names if "node_modules" in name or name.startswith("frontend")]

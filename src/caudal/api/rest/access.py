@@ -1,6 +1,5 @@
 """Who may take a route: the one place where that is decided."""
 
-import ipaddress
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from starlette.requests import Request
 from caudal.api.rest import problems
 from caudal.api.rest.endpoints import Endpoint, Entry
 from caudal.api.rest.problems import Rejected
-from caudal.hub.identity import keys, members, sessions
+from caudal.hub.identity import browsers, keys, members, sessions
 from caudal.hub.identity.roles import SCOPES, Caller, Scope
 from caudal.hub.identity.sessions import Session
 from caudal.hub.installation import Installation
@@ -85,24 +84,16 @@ async def seat(installation: Installation, who: Asking, space_id: UUID) -> tuple
 
 def address(installation: Installation, request: Request) -> str:
     """From where a request comes: what our own proxy says, if there is one, else who knocks."""
+    forwarded = None
     if installation.settings.api.behind_proxy:
-        told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        try:
-            return str(ipaddress.ip_address(told))
-        except ValueError:
-            return ""
-    return request.client.host if request.client else ""
+        forwarded = request.headers.get("x-forwarded-for", "")
+    return browsers.address(request.client.host if request.client else "", forwarded)
 
 
 def check_origin(request: Request) -> None:
     """A browser says which site has it ask: ours alone may (ASVS 3.5.1). Raises Rejected."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        own = site == "same-origin"
-    else:
-        origin = request.headers.get("origin", "")
-        own = origin.partition("://")[2] == request.headers.get("host", "") != ""
-    if not own:
+    told = request.headers
+    if not browsers.own(told.get("sec-fetch-site"), told.get("origin", ""), told.get("host", "")):
         raise Rejected(problems.FORBIDDEN, "another site asked for this in your name")
 
 

@@ -18,12 +18,12 @@ from starlette.types import Receive, Scope, Send
 from caudal.api.rest import access, named, problems
 from caudal.api.rest.access import Asking
 from caudal.api.rest.endpoints import Call, Endpoint, InSpace, Made, Raw
-from caudal.api.rest.limits import Limits, Turn
 from caudal.api.rest.named import Named
 from caudal.api.rest.problems import Fault, Rejected
 from caudal.hub.identity.login import NotAdmitted, TooManyTries
 from caudal.hub.identity.roles import Caller
 from caudal.hub.installation import Installation
+from caudal.hub.limits import Limits, Turn
 from caudal.model.errors import CaudalError
 from caudal.observe import logs
 from caudal.observe.context import current

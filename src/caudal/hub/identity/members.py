@@ -14,6 +14,7 @@ from caudal.model.errors import ConflictError, NotFound
 from caudal.store import members, people, spaces
 from caudal.store.ids import new_id
 from caudal.store.members import InvitationRow, MemberRow, Membership, OpenInvitation
+from caudal.store.people import PersonRow
 from caudal.store.spaces import Space
 from caudal.vault import tokens
 
@@ -48,12 +49,24 @@ async def seat(installation: Installation, session: Session, space_id: UUID) -> 
     """What a session's person is in a space, as of now; None where they aren't in it, or there is none."""
     async with installation.store.door() as tx:
         found = await members.membership(tx, space_id, session.person_id)
-    if found is None:
-        return None
+    return None if found is None else seated(session, found)
+
+
+def seated(session: Session, found: Membership) -> tuple[Space, Caller]:
+    """What membership in a space lets a session's person do there."""
     role, actor = Role(found.role), f"person:{session.person_id}"
     scopes = scopes_of(role, strong=session.strong)
     caller = Caller(actor, role, scopes, session.person_id, session.session_id, session.strong)
-    return Space(space_id, found.name, actor), caller
+    return Space(found.space_id, found.name, actor), caller
+
+
+async def entered(installation: Installation, session: Session) -> tuple[PersonRow, list[Membership]] | None:
+    """Who a session is of, and the spaces they are in; None where they are gone."""
+    async with installation.store.door() as tx:
+        person = await people.by_id(tx, session.person_id)
+        if person is None or person.disabled_at is not None:
+            return None
+        return person, await members.memberships(tx, session.person_id)
 
 
 async def found_space(installation: Installation, person_id: UUID, name: str) -> Space:

@@ -55,6 +55,12 @@ async def first_token(installation: Installation) -> str | None:
     return token
 
 
+async def anybody(installation: Installation) -> bool:
+    """Whether anybody is in yet."""
+    async with installation.store.door() as tx:
+        return await people.anybody(tx)
+
+
 async def claim(
     installation: Installation, hasher: Hasher, token: str, newcomer: Newcomer, client: Client
 ) -> Pair:

@@ -1,4 +1,4 @@
-"""What pages say, in each language: a catalogue of texts by key, beside this file as JSON.
+"""What pages say, in each language: a catalogue of texts by key, in a folder of JSON files, each of a family of pages.
 
 A text may hold ``{places}`` to be filled. What is counted has two texts, ``key.one`` and ``key.other``. A key that no
 catalogue has, or a place nobody fills, is an error: a page with a hole in it is not shown.
@@ -39,8 +39,13 @@ class Catalogue(msgspec.Struct, frozen=True):
 @cache
 def catalogue(language: Language) -> Catalogue:
     """The texts of a language, read once."""
-    text = resources.files(__name__).joinpath(f"{_CATALOGUE_OF[language]}.json").read_bytes()
-    return Catalogue(language, msgspec.json.decode(text, type=dict[str, str]))
+    texts: dict[str, str] = {}
+    for file in sorted(resources.files(__name__).joinpath(_CATALOGUE_OF[language]).iterdir(), key=str):
+        family = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+        if twice := texts.keys() & family.keys():
+            raise KeyError(f"{file.name} says again what another file says: {', '.join(sorted(twice))}")
+        texts |= family
+    return Catalogue(language, texts)
 
 
 def preferred(accept_language: str | None) -> Language:

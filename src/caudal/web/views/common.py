@@ -1,4 +1,4 @@
-"""What pages are made of: values that routes fill and templates show. Amounts are Decimal, positive into the account."""
+"""What several pages are made of."""
 
 from datetime import date, datetime
 from decimal import Decimal

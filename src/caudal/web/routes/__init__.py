@@ -1,0 +1,11 @@
+"""The pages, a module for each family."""
+
+from typing import Final
+
+from caudal.web.routes import entry, live
+from caudal.web.routing import Declared
+
+DECLARED: Final[tuple[Declared, ...]] = (
+    *entry.ROUTES,
+    *live.ROUTES,
+)
