@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-_MINUTE: Final = 60.0
+_SECOND_NS: Final = 1_000_000_000
+_MINUTE_NS: Final = 60 * _SECOND_NS
 _KNOWN_MAX: Final = 20_000
 
 
@@ -24,22 +25,29 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Limits:
-    """A bucket of turns for each name, filled evenly."""
+    """Turns for each name, a minute's in store, and filled up evenly: kept is when all will be there again."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._each_ns = _MINUTE_NS // per_minute
+        self._full_at: OrderedDict[str, int] = OrderedDict()
 
-    def take(self, name: str, now: float | None = None) -> Turn:
+    def take(self, name: str, now_ns: int | None = None) -> Turn:
         """One turn of `name`."""
-        now = time.monotonic() if now is None else now
-        limit, rate = self._per_minute, self._per_minute / _MINUTE
-        level, at = self._buckets.pop(name, (float(limit), now))
-        level = min(float(limit), level + (now - at) * rate)
-        heard = level >= 1
-        level -= 1 if heard else 0
-        self._buckets[name] = (level, now)
-        while len(self._buckets) > _KNOWN_MAX or next(iter(self._buckets.values()))[1] < now - _MINUTE:
-            self._buckets.popitem(last=False)
-        reset = max(0, round((limit - level) / rate))
-        return Turn(heard, limit, int(level), reset, 0 if heard else max(1, round((1 - level) / rate)))
+        now_ns = time.monotonic_ns() if now_ns is None else now_ns
+        full_at = max(self._full_at.pop(name, now_ns), now_ns)
+        over = full_at + self._each_ns - now_ns - self._each_ns * self._per_minute
+        heard = over <= 0
+        if heard:
+            full_at += self._each_ns
+        self._full_at[name] = full_at
+        while len(self._full_at) > _KNOWN_MAX or next(iter(self._full_at.values())) < now_ns:
+            self._full_at.popitem(last=False)
+        used = -((now_ns - full_at) // self._each_ns)
+        wait = 0 if heard else max(1, _seconds(over))
+        return Turn(heard, self._per_minute, self._per_minute - used, _seconds(full_at - now_ns), wait)
+
+
+def _seconds(ns: int) -> int:
+    """Whole ones, so that who waits them has waited long enough."""
+    return -(-ns // _SECOND_NS)
