@@ -73,7 +73,7 @@ def _pointed(settings: Settings, parts: Parts, sandbox: str | None) -> Settings:
     if not parts.port:
         raise ConfigError("--sandbox needs a --port: the simulated banks send their webhooks there")
     show.console.print(f"simulated banks at {sandbox}")
-    return msgspec.structs.replace(settings, sandbox=sandbox, public_url=f"http://{parts.host}:{parts.port}")
+    return msgspec.structs.replace(settings, sandbox=sandbox, public_url=_at(parts.host, parts.port))
 
 
 @click.command()
@@ -168,8 +168,7 @@ async def _faces(
     if not parts.webhooks:
         yield []
         return
-    host = "localhost" if parts.host in _HERE else parts.host
-    at = here.installation.settings.public_url.rstrip("/") or f"http://{host}:{port}"
+    at = here.installation.settings.public_url.rstrip("/") or _at(parts.host, port)
     show.console.print(f"open {at}", soft_wrap=True)
     if (token := await people.first_token(here.installation)) is not None:
         words = f"nobody is in yet; the first owner comes in, within a day, by {at}/welcome#{token}"
@@ -178,6 +177,11 @@ async def _faces(
     async with apart(here.installation, connections_max) as desk:
         with Hasher() as hasher:
             yield [*serving.routes(desk, there, hasher), *pages.routes(desk, there, hasher)]
+
+
+def _at(host: str, port: int) -> str:
+    """How a browser on this machine calls it: by a name, for passkeys are bound to names."""
+    return f"http://{'localhost' if host in _HERE else host}:{port}"
 
 
 _HERE: Final = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})  # noqa: S104  named, not bound

@@ -202,3 +202,9 @@ async def balance_days(
     return await tx.all(
         "balance_days", BalanceDay, space_id=space_id, account_id=account_id, start=start, end=end
     )
+
+
+async def net_days(tx: Transaction, space_id: UUID, start: date, end: date) -> list[BalanceDay]:
+    """What all accounts held together, by day and currency: at the end of each day it changed; of `start` what was held
+    before."""
+    return await tx.all("net_days", BalanceDay, space_id=space_id, start=start, end=end)

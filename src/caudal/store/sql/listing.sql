@@ -249,3 +249,16 @@ union
 select currency, %(end)s::date, held
 from (select distinct on (currency) currency, held from days order by currency, day desc) latest
 order by currency, day
+
+-- name: net_days
+-- What the ledger holds on all accounts together, by currency, at the end of each day on which that changed, and of the first
+-- one asked for.
+with moved as (
+    select currency, greatest(day, %(start)s::date) as day, sum(booked) as booked
+    from caudal.account_day
+    where space_id = %(space_id)s and day <= %(end)s
+    group by 1, 2
+)
+select currency, day, sum(booked) over (partition by currency order by day) as held
+from moved
+order by day, currency

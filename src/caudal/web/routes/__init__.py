@@ -2,10 +2,13 @@
 
 from typing import Final
 
-from caudal.web.routes import entry, live
+from caudal.web.routes import accounts, entry, live, overview, transactions
 from caudal.web.routing import Declared
 
 DECLARED: Final[tuple[Declared, ...]] = (
     *entry.ROUTES,
     *live.ROUTES,
+    *overview.ROUTES,
+    *transactions.ROUTES,
+    *accounts.ROUTES,
 )

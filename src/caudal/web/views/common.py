@@ -71,8 +71,16 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     href: str
 
 
+class Net(msgspec.Struct, frozen=True):
+    """What is held in one currency, on all accounts together."""
+
+    amount: Decimal
+    currency: str
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The first page: what there is, what became of it, whether it is right. `history` and `flows` are in `currency`."""
+    """The first page: what there is, what became of it, whether it is right. `total`, `history` and `flows` are in
+    `currency`, of all that is not `unvalued`, whose worth in it nobody knows; `nets`: what is held in each currency."""
 
     currency: str
     total: Decimal
@@ -83,6 +91,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     latest: tuple[TransactionLine, ...]
     troubles: tuple[Trouble, ...]
     now: datetime
+    nets: tuple[Net, ...] = ()
+    unvalued: tuple[str, ...] = ()
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -93,14 +103,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class TransactionsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Movements, the latest first, and what they were narrowed down by. `newer`, `older`: addresses of the neighbouring
-    pages."""
+    """Movements, the latest first, and what they were narrowed down by (`asked`: all of it, by field). `newer`, `older`:
+    addresses of the neighbouring pages."""
 
     lines: tuple[TransactionLine, ...]
     today: date
     search: str = ""
     account: str = ""
     accounts: tuple[Choice, ...] = ()
+    asked: dict[str, str] = {}
     newer: str | None = None
     older: str | None = None
 
