@@ -189,6 +189,18 @@ class ApiBounds(msgspec.Struct, frozen=True):
     anybody's word."""
 
 
+class LinkBounds(msgspec.Struct, frozen=True):
+    """The page by which somebody links a bank."""
+
+    minutes: Count = 30
+    """How long a link may take from its making."""
+    kept_days: Count = 7
+    """How long it is remembered how it went."""
+    origins: str = ""
+    """The sites (``https://app.example``, separated by spaces) that a link may send people back to, and that may show it
+    in a frame."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The installation's settings. `load()` reads them; `home` holds the keyring and Caudal's own database."""
 
@@ -229,6 +241,7 @@ class Settings(msgspec.Struct, frozen=True):
     inbox: InboxBounds = InboxBounds()
     identity: IdentityBounds = IdentityBounds()
     api: ApiBounds = ApiBounds()
+    link: LinkBounds = LinkBounds()
     plaid: PlaidSettings = PlaidSettings()
     pluggy: PluggySettings = PluggySettings()
     bitso: BitsoSettings = BitsoSettings()

@@ -50,7 +50,7 @@ def test_the_first_page_says_what_is_held_and_whether_it_is_right(settings: Sett
 def test_pages_of_movements_lead_to_one_another_and_tell_each_once(settings: Settings) -> None:
     async def work(hub: Hub) -> None:
         async with signed_in(hub) as browser:
-            statement = await filled(hub, browser)
+            await filled(hub, browser)
             path, seen = f"{browser.space}/transactions", set[str]()
             for _ in range(10):
                 shown = (await browser.get(path)).text

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from caudal.hub import connections, listing, rates, syncs, webhooks
+from caudal.hub import connections, link_sessions, listing, rates, syncs, webhooks
 from caudal.hub.identity import login
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
@@ -129,6 +129,7 @@ async def _forget(installation: Installation) -> None:
     """What is old and done, of each kind."""
     await webhooks.forget(installation)
     await login.tidy(installation)
+    await link_sessions.tidy(installation)
     async with installation.store.engine() as tx:
         await budgets.forget(tx)
         await health.forget_calls(tx, _CALLS_DAYS)

@@ -20,6 +20,9 @@ ACCESS: Final = "__Host-caudal"
 REFRESH: Final = "__Host-caudal-refresh"
 SAID: Final = "__Host-caudal-said"
 THEME: Final = "__Host-caudal-theme"
+LINK: Final = "__Host-caudal-link"
+"""The token of the link that this browser is at: banks send people back to an address that can't name it."""
+_LINK_SECONDS: Final = 3_600
 _SAID_SECONDS: Final = 60
 _THEME_SECONDS: Final = 365 * 86400
 _SAID_MAX: Final = 1_000
@@ -69,6 +72,11 @@ def theme(request: Request) -> Theme:
 def keep_theme(answer: Response, chosen: Theme) -> None:
     """Have pages look so in this browser."""
     _set(answer, THEME, chosen, _THEME_SECONDS)
+
+
+def hold_link(answer: Response, token: str) -> None:
+    """Have the browser know which link it is at."""
+    _set(answer, LINK, token, _LINK_SECONDS)
 
 
 def drop(answer: Response, name: str) -> None:

@@ -21,3 +21,8 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """With every page. ``no-store``: it shows somebody's money."""
+
+
+def framed_by(origin: str) -> str:
+    """The same, for a page that one other site may show in a frame."""
+    return CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {origin}")

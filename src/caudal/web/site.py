@@ -216,6 +216,8 @@ def _seat(visit: InSpace, declared: Declared, space: str) -> None:
     if there is None:
         raise Barred(404, "failed.not_found")
     visit.space, visit.caller = members.seated(visit.session, there)
+    acting = visit.installation.store.acting(visit.caller.actor)
+    visit.installation = msgspec.structs.replace(visit.installation, store=acting)
     if isinstance(declared.needs, May) and declared.needs not in visit.caller.scopes:
         if declared.needs in SCOPES[visit.caller.role]:
             raise Elsewhere(f"{visit.base}/settings/security?needed=1")

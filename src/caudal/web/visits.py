@@ -157,6 +157,10 @@ class InSpace(Member):
         """Elsewhere in the space: ``/transactions``."""
         return super().go(self.base + path, said=said, **places)
 
+    def out(self, path: str) -> Response:
+        """Out of the space: to a page that is of none."""
+        return super(Member, self).go(path)
+
     async def frame(self, context: Mapping[str, object]) -> dict[str, object]:
         """The shell, in the section ``here`` of the context."""
         here: Section = context.get("here", "overview")  # type: ignore[assignment]

@@ -7,12 +7,17 @@ from tests.support.gallery import people
 
 from caudal.web.languages import Language
 from caudal.web.pages import Theme, environment
+from caudal.web.views.link import ways
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGES: Final[dict[str, dict[str, object]]] = {
     "overview": {"shell": people.shell("overview"), "page": people.OVERVIEW},
     "transactions": {"shell": people.shell("transactions"), "page": people.TRANSACTIONS},
-    "link_institutions": {"page": people.INSTITUTIONS, "toasts": ()},
+    "connection_new": {
+        "shell": people.shell("accounts"),
+        "may": frozenset({"files:import"}),
+        "ways": ways(["plaid", "truelayer", "pluggy", "belvo", "bitso", "bitcoin", "ethereum"]),
+    },
     "passkey": {"toasts": ()},
     "parts": {"shell": people.shell("settings"), "people": people},
 }

@@ -9,8 +9,6 @@ from caudal.web.views.common import (
     AccountLine,
     Choice,
     Flow,
-    Institution,
-    InstitutionsPage,
     Overview,
     Point,
     Proof,
@@ -155,21 +153,4 @@ TRANSACTIONS: Final = TransactionsPage(
     today=TODAY,
     accounts=(Choice("", "All accounts"), *(Choice(str(n), it.name) for n, it in enumerate(ACCOUNTS))),
     older="/transactions?before=9",
-)
-
-INSTITUTIONS: Final = InstitutionsPage(
-    app="Orçamento Fácil",
-    search="ban",
-    cancel="/",
-    institutions=tuple(
-        Institution(name=name, country=country, by=by, href="/link")
-        for name, country, by in (
-            ("Banco Litoral", "Portugal", "Open banking"),
-            ("Banco de la Sierra", "México", "Open finance"),
-            ("Banque du Canal", "France", "Open banking"),
-            ("Itapuã", "Brasil", "Open Finance Brasil"),
-            ("Northgate Bank", "United Kingdom", "Open banking"),
-            ("Urban Credit Union", "United States", "Hosted sign-in"),
-        )
-    ),
 )

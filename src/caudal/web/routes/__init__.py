@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from caudal.web.routes import accounts, entry, live, overview, transactions
+from caudal.web.routes import accounts, entry, link, live, overview, transactions
 from caudal.web.routing import Declared
 
 DECLARED: Final[tuple[Declared, ...]] = (
@@ -11,4 +11,5 @@ DECLARED: Final[tuple[Declared, ...]] = (
     *overview.ROUTES,
     *transactions.ROUTES,
     *accounts.ROUTES,
+    *link.ROUTES,
 )

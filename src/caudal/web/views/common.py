@@ -114,21 +114,3 @@ class TransactionsPage(msgspec.Struct, frozen=True, kw_only=True):
     asked: dict[str, str] = {}
     newer: str | None = None
     older: str | None = None
-
-
-class Institution(msgspec.Struct, frozen=True, kw_only=True):
-    """A bank that can be linked. `by`: whose way in, in words; `href`: where linking it begins."""
-
-    name: str
-    country: str
-    by: str
-    href: str
-
-
-class InstitutionsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The choice of a bank on the hosted page. `app`: for whom; `search`: what was typed; `cancel`: the way back."""
-
-    app: str
-    search: str
-    institutions: tuple[Institution, ...]
-    cancel: str

@@ -1,0 +1,210 @@
+"""The page by which somebody links a bank: whoever holds its token goes through it, one step at a time.
+
+Every step is a form, and the page says by itself what is next: it may be left and opened again anywhere.
+"""
+
+from contextlib import suppress
+from typing import Final
+
+from starlette.responses import HTMLResponse, Response
+
+from caudal.hub import link_sessions
+from caudal.hub.identity.roles import Scope
+from caudal.hub.link_sessions import Going, LinkSession, Wish
+from caudal.model.errors import ConfigError, ConflictError, NotFound, ProviderError
+from caudal.web import cookies
+from caudal.web.policy import framed_by
+from caudal.web.routing import Declared, Entry, action, page
+from caudal.web.views.ledger import line
+from caudal.web.views.link import link_page, ways
+from caudal.web.visits import Guest, InSpace
+
+_FIELD: Final = "field-"
+
+
+@page("/s/{space}/connections/new", Scope.CONNECTIONS_MANAGE)
+async def new(visit: InSpace) -> Response:
+    """Which bank?"""
+    return await visit.show("connection_new.html", here="accounts", ways=ways(visit.providers))
+
+
+@action("/s/{space}/connections/new", Scope.CONNECTIONS_MANAGE)
+async def begin(visit: InSpace) -> Response:
+    """One's own link, here."""
+    form = await visit.form()
+    wish = Wish(provider=form.choice("provider", visit.providers.keys()), return_url="")
+    made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
+    return visit.out(f"/link/{made.token}")
+
+
+@action("/s/{space}/connections/{connection}/relink", Scope.CONNECTIONS_MANAGE)
+async def mend(visit: InSpace) -> Response:
+    """A connection of one's own, to be mended."""
+    wish = Wish(relink=visit.id("connection"))
+    made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
+    return visit.out(f"/link/{made.token}")
+
+
+@page("/link/return", Entry.GUEST)
+async def come_back(visit: Guest) -> Response:
+    """Back from the bank. The page they left goes on; where this browser is the one, here."""
+    link = await link_sessions.waiting_for(visit.installation, visit.query.get("state", ""))
+    with suppress(ProviderError, ConflictError):  # the page says what is next
+        await link_sessions.returned(visit.installation, link, visit.providers, str(visit.request.url))
+    token = visit.request.cookies.get(cookies.LINK, "")
+    try:
+        here = await link_sessions.opened(visit.installation, token)
+    except NotFound:
+        return await visit.show("link_elsewhere.html")
+    if here.row.session_id != link.row.session_id:
+        return await visit.show("link_elsewhere.html")
+    return visit.go(f"/link/{token}")
+
+
+@page("/link/{token}", Entry.GUEST)
+async def link(visit: Guest) -> Response:
+    """What is next."""
+    there = await _opened(visit)
+    return await _shown(visit, there, trouble=there.row.why)
+
+
+@action("/link/{token}/choose", Entry.GUEST)
+async def choose(visit: Guest) -> Response:
+    """By which way in."""
+    there = await _opened(visit)
+    form = await visit.form()
+    provider = form.choice("provider", visit.providers.keys())
+    await link_sessions.choose(visit.installation, there, visit.providers, provider)
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/reconsider", Entry.GUEST)
+async def reconsider(visit: Guest) -> Response:
+    """Another bank."""
+    await link_sessions.reconsider(visit.installation, await _opened(visit))
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/agree", Entry.GUEST)
+async def agree(visit: Guest) -> Response:
+    """Yes: to the bank."""
+    there = await _opened(visit)
+    try:
+        await link_sessions.agree(visit.installation, there, visit.providers, visit.language[:2])
+    except (ProviderError, ConfigError) as error:
+        return await _shown(visit, there, trouble=type(error).__name__, status=502)
+    answer = visit.go(_path(visit))
+    cookies.hold_link(answer, visit.request.path_params["token"])
+    return answer
+
+
+@action("/link/{token}/answer", Entry.GUEST)
+async def answer(visit: Guest) -> Response:
+    """What was asked for."""
+    there = await _opened(visit)
+    form = await visit.form()
+    step = there.step
+    names = list(step.fields) if isinstance(step, link_sessions.Asking) else []
+    values = {name: form.raw(f"{_FIELD}{at}")[:2_000] for at, name in enumerate(names)}
+    try:
+        await link_sessions.answer(visit.installation, there, visit.providers, values)
+    except ProviderError as error:
+        return await _shown(visit, there, trouble=type(error).__name__, status=502)
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/poll", Entry.GUEST)
+async def poll(visit: Guest) -> Response:
+    """Is the bank's page done with?"""
+    there = await _opened(visit)
+    try:
+        await link_sessions.poll(visit.installation, there, visit.providers)
+    except ProviderError as error:
+        return await _shown(visit, there, trouble=type(error).__name__)
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/conclude", Entry.GUEST)
+async def conclude(visit: Guest) -> Response:
+    """Yes, these accounts."""
+    there = await _opened(visit)
+    form = await visit.form()
+    again = form.text("again") == "yes"
+    try:
+        await link_sessions.conclude(
+            visit.installation, there, visit.providers, visit.language[:2], again=again
+        )
+    except ProviderError as error:
+        return await _shown(visit, there, trouble=type(error).__name__, status=502)
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/abandon", Entry.GUEST)
+async def abandon(visit: Guest) -> Response:
+    """No."""
+    await link_sessions.abandon(visit.installation, await _opened(visit))
+    return visit.go(_path(visit))
+
+
+@action("/link/{token}/accounts", Entry.GUEST)
+async def select(visit: Guest) -> Response:
+    """Which of them are wanted."""
+    there = await _opened(visit)
+    form = await visit.form()
+    await link_sessions.select(visit.installation, there, form.all("account"))
+    return visit.go(_path(visit), said="link.accounts_kept")
+
+
+async def _opened(visit: Guest) -> LinkSession:
+    return await link_sessions.opened(visit.installation, visit.request.path_params["token"])
+
+
+def _path(visit: Guest) -> str:
+    return f"/link/{visit.request.path_params['token']}"
+
+
+async def _shown(visit: Guest, there: LinkSession, trouble: str = "", status: int = 200) -> Response:
+    """The page of the step a link is at. The address is secret: no other site is told of it."""
+    arrived = await link_sessions.arrived(visit.installation, there)
+    answer = await visit.show(
+        f"link_{_TEMPLATE.get(there.state, 'over')}.html",
+        status=status,
+        page=link_page(_path(visit), there),
+        trouble=trouble,
+        ways=ways(visit.providers),
+        arrived=arrived,
+        latest=[line(row, "") for row in arrived.latest] if arrived else [],
+        home=f"/s/{there.space.space_id}",
+        polls=isinstance(there.step, Going) and not there.step.returns,
+    )
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    if there.row.embed_origin and isinstance(answer, HTMLResponse):
+        answer.headers["Content-Security-Policy"] = framed_by(there.row.embed_origin)
+    return answer
+
+
+_TEMPLATE: Final = {
+    "choose": "choose",
+    "consent": "consent",
+    "visit": "visit",
+    "ask": "ask",
+    "found": "found",
+    "linked": "done",
+    "mended": "done",
+}
+
+ROUTES: Final[tuple[Declared, ...]] = (
+    new,
+    begin,
+    mend,
+    come_back,
+    link,
+    choose,
+    reconsider,
+    agree,
+    answer,
+    poll,
+    conclude,
+    abandon,
+    select,
+)
