@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from caudal.web.routes import accounts, entry, link, live, overview, transactions
+from caudal.web.routes import accounts, entry, link, live, overview, security, transactions
 from caudal.web.routing import Declared
 
 DECLARED: Final[tuple[Declared, ...]] = (
@@ -12,4 +12,5 @@ DECLARED: Final[tuple[Declared, ...]] = (
     *transactions.ROUTES,
     *accounts.ROUTES,
     *link.ROUTES,
+    *security.ROUTES,
 )
