@@ -98,6 +98,23 @@ async def split_apart(
         return await _decide_all(tx, installation, space, "apart", account_id=strands[0].account_id, of=pairs)
 
 
+async def keep_apart(installation: Installation, space: Space, one: str, other: str) -> UUID:
+    """Say that two transactions that may be one are two. Raises NotFound, ConflictError."""
+    async with installation.store.transaction(space.space_id) as tx:
+        first, second = await _strands(tx, space, one), await _strands(tx, space, other)
+        pair = (first[0].transaction_id, second[0].transaction_id)
+        if pair[0] == pair[1]:
+            raise ConflictError("they are one: `split_apart` takes them apart")
+        return await _decide(tx, installation, space, "apart", account_id=first[0].account_id, of=pair)
+
+
+async def said_of(installation: Installation, space: Space, transaction: UUID) -> list[Decision]:
+    """What people said of a movement and stands, in the order they said it."""
+    async with installation.store.transaction(space.space_id) as tx:
+        strands = await matching.strands_of(tx, space.space_id, transaction)
+        return await matching.decisions_on(tx, space.space_id, [each.transaction_id for each in strands])
+
+
 async def edit(installation: Installation, space: Space, transaction: str, values: Mapping[str, str]) -> UUID:
     """Fix fields (FIELDS) of a transaction, those alone. Raises NotFound, ConflictError for a value that isn't one."""
     async with installation.store.transaction(space.space_id) as tx:

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from caudal.web.routes import accounts, entry, link, live, overview, security, transactions
+from caudal.web.routes import (
+    accounts,
+    connections,
+    entry,
+    imports,
+    link,
+    live,
+    overview,
+    review,
+    security,
+    transactions,
+)
 from caudal.web.routing import Declared
 
 DECLARED: Final[tuple[Declared, ...]] = (
@@ -12,5 +23,8 @@ DECLARED: Final[tuple[Declared, ...]] = (
     *transactions.ROUTES,
     *accounts.ROUTES,
     *link.ROUTES,
+    *connections.ROUTES,
+    *review.ROUTES,
+    *imports.ROUTES,
     *security.ROUTES,
 )
