@@ -45,6 +45,10 @@ RETURN_PATH: Final = "/link/return"
 OVER: Final = frozenset({"linked", "mended", "abandoned"})
 _TEXT_MAX: Final = 300
 _RUNS: Final = 5
+_SETTLES: Final = timedelta(seconds=15)
+"""For so long after a link more is expected to come: providers tell the first weeks first."""
+_PREPARED: Final = timedelta(minutes=2)
+"""For so long where nothing came yet: some prepare even that."""
 _LATEST: Final = 10
 Live = Mapping[str, LiveProvider]
 
@@ -142,7 +146,7 @@ class LinkSession(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """What a link came to. `seen`: movements that were told so far; `done`: a run has ended."""
+    """What a link came to. `seen`: movements that were told so far; `done`: nothing more is expected to come soon."""
 
     connection: LinkedConnection
     accounts: Sequence[ChosenAccount]
@@ -325,8 +329,10 @@ async def arrived(installation: Installation, link: LinkSession) -> Arrived | No
     if not there:
         return None
     latest = await listing.listed(installation, link.space, Query(accounts=booked), limit=_LATEST)
-    done = any(run.outcome != "running" for run in runs)
     seen = sum(run.seen for run in runs)
+    waited = link.row.now - max(there[0].created_at, link.row.agreed_at or link.row.made_at)
+    ended = any(run.outcome != "running" for run in runs)
+    done = ended and waited >= (_SETTLES if seen else _PREPARED)
     return Arrived(there[0], shown, seen, latest.rows if booked else (), done)
 
 

@@ -15,17 +15,20 @@ from caudal.model.errors import CaudalError, ConflictError, Malformed, MoneyErro
 from caudal.providers.file.provider import FileDrop
 from caudal.web.forms import Upload
 from caudal.web.routing import Declared, action, page
-from caudal.web.views.common import Choice
+from caudal.web.views.common import Choice, Proof
+from caudal.web.views.ledger import verdict
 from caudal.web.visits import InSpace
 
 _NAME_MAX: Final = 60
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What became of one file: a report, or why it was refused; then nothing of it was written."""
+    """What became of one file: a report, with the verdict on each of its accounts; or why it was refused, and then
+    nothing of it was written."""
 
     name: str
     report: FileReport | None
+    proofs: tuple[tuple[str, Proof], ...] = ()
     refused: str = ""
 
 
@@ -53,9 +56,10 @@ async def _one(visit: InSpace, file: Upload, account: str | None) -> Taken:
             path = Path(folder) / name
             await asyncio.to_thread(path.write_bytes, file.data)
             drop = FileDrop(path, account=account)
-            return Taken(name, await imports.import_file(visit.installation, visit.space, drop))
+            done = await imports.import_file(visit.installation, visit.space, drop)
+            return Taken(name, done, tuple((each.account, verdict(each)) for each in done.proofs))
     except (Malformed, ConflictError, NotFound, MoneyError) as error:
-        return Taken(name, None, _plain(error))
+        return Taken(name, None, refused=_plain(error))
 
 
 def _named(told: str) -> str:

@@ -11,7 +11,7 @@ from caudal.hub.ledger import AccountView, Explanation
 from caudal.hub.overview import Holding
 from caudal.hub.overview import Overview as Standing
 from caudal.model.currencies import EXPONENTS
-from caudal.store.ledger import ObservationRow, TransactionRow
+from caudal.store.ledger import AccountRow, ObservationRow, ProofRow, TransactionRow
 from caudal.store.listing import ListedRow
 from caudal.store.matching import Decision
 from caudal.store.spaces import LinkedConnection
@@ -31,14 +31,18 @@ _ASKS = frozenset({"needs_user", "degraded"})
 
 def proof(view: AccountView) -> Proof:
     """The verdict on an account."""
-    held = view.held
-    verdict = held.verdict if held.verdict in ("proven", "off") else "unproven"
+    return verdict(view.held)
+
+
+def verdict(of: AccountRow | ProofRow) -> Proof:
+    """A verdict."""
+    there = of.verdict if of.verdict in ("proven", "off") else "unproven"
     return Proof(
-        verdict=verdict,  # type: ignore[arg-type]  # one of the three
-        currency=held.currency,
-        proven_to=held.proven_to if verdict == "proven" else None,
-        off_by=held.off_by,
-        off_since=held.off_since,
+        verdict=there,  # type: ignore[arg-type]  # one of the three
+        currency=of.currency,
+        proven_to=of.proven_to if there == "proven" else None,
+        off_by=of.off_by,
+        off_since=of.off_since,
     )
 
 
