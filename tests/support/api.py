@@ -1,9 +1,10 @@
 """An installation with its API, asked in one process: people who log in, programs with keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from caudal.hub import installation
 from caudal.hub.identity import people
 from caudal.hub.installation import Installation
 from caudal.observe.metrics import Metrics
+from caudal.providers.base import LiveProvider
 from caudal.settings import Settings
 from caudal.vault.passwords import Hasher
 from caudal.web import serving as pages
@@ -129,12 +131,14 @@ class Hub:
 
 
 @asynccontextmanager
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    """An installation whose API and pages are up, without a provider."""
+async def hub(
+    settings: Settings, providers: Mapping[str, LiveProvider] = MappingProxyType({})
+) -> AsyncIterator[Hub]:
+    """An installation whose API and pages are up, with these providers."""
     async with installation.opened(settings) as opened:
         with Hasher() as hasher:
-            routes = [*serving.routes(opened, {}, hasher), *pages.routes(opened, {}, hasher)]
-            asgi = Requests(app.make(opened, {}, routes), Metrics())
+            routes = [*serving.routes(opened, providers, hasher), *pages.routes(opened, providers, hasher)]
+            asgi = Requests(app.make(opened, providers, routes), Metrics())
             transport = httpx.ASGITransport(asgi, client=("203.0.113.7", 5000))
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
                 yield Hub(opened, client, asgi)
@@ -155,11 +159,15 @@ async def listening(asgi: ASGIApp) -> AsyncIterator[str]:
         await serving_it
 
 
-def at_hub(settings: Settings, work: Callable[[Hub], Awaitable[None]]) -> None:
+def at_hub(
+    settings: Settings,
+    work: Callable[[Hub], Awaitable[None]],
+    providers: Mapping[str, LiveProvider] = MappingProxyType({}),
+) -> None:
     """Do it at a hub of its own."""
 
     async def there() -> None:
-        async with hub(settings) as at:
+        async with hub(settings, providers) as at:
             await work(at)
 
     asyncio.run(there())

@@ -594,6 +594,30 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
 
 
+class MadeLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A session just made. `url`: the page, for the person alone: whoever has it goes through it. Shown once. Below
+    CAUDAL_PUBLIC_URL; a path where that isn't set."""
+
+    session_id: UUID
+    url: str
+    expires_at: str
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as it stands. `state`: what is next (`choose`, `consent`, `visit`, `ask`, `found`), or how it ended
+    (`linked`, `mended`, `abandoned`, `expired`). `connection_id`: what it came to."""
+
+    session_id: UUID
+    state: str
+    provider: str
+    relink: UUID | None
+    app: str
+    made_at: str
+    expires_at: str
+    agreed_at: str | None
+    connection_id: UUID | None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened. `seq` counts within the space, without gaps."""
 
@@ -1324,6 +1348,58 @@ class Operations(Core):
             key=idempotency_key,
         )
 
+    def make_link_session(
+        self,
+        space_id: UUID | str,
+        *,
+        provider: str | Undefined = undefined,
+        institution: str | Undefined = undefined,
+        relink: UUID | Undefined | None = undefined,
+        language: str | Undefined = undefined,
+        app: str | Undefined = undefined,
+        purpose: str | Undefined = undefined,
+        return_url: str | Undefined = undefined,
+        embed_origin: str | Undefined = undefined,
+        idempotency_key: str | None = None,
+    ) -> MadeLink:
+        """Begin a link: send the person to `url`, or show it in a frame.
+
+        The page asks for their consent, takes them to the bank and back, and says what arrived. How it goes is told by
+        `GET …/link-sessions/{session_id}`, and by the events of the connection it comes to.
+        """
+        return self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/link-sessions",
+            MadeLink,
+            body={
+                "provider": provider,
+                "institution": institution,
+                "relink": relink,
+                "language": language,
+                "app": app,
+                "purpose": purpose,
+                "return_url": return_url,
+                "embed_origin": embed_origin,
+            },
+            key=idempotency_key,
+        )
+
+    def list_link_sessions(self, space_id: UUID | str, *, limit: int | Undefined = undefined) -> Page[Link]:
+        """The space's link sessions of the last days, the latest first."""
+        return self._ask(
+            "GET", f"/v1/spaces/{segment(space_id)}/link-sessions", Page[Link], query={"limit": limit}
+        )
+
+    def read_link_session(self, space_id: UUID | str, session_id: UUID | str) -> Link:
+        """How a link goes."""
+        return self._ask("GET", f"/v1/spaces/{segment(space_id)}/link-sessions/{segment(session_id)}", Link)
+
+    def abandon_link_session(self, space_id: UUID | str, session_id: UUID | str) -> None:
+        """End a link that is under way: its page leads nowhere any more. What it linked already stays."""
+        return self._ask(
+            "DELETE", f"/v1/spaces/{segment(space_id)}/link-sessions/{segment(session_id)}", type(None)
+        )
+
     def list_events(
         self, space_id: UUID | str, *, after: int | Undefined = undefined, limit: int | Undefined = undefined
     ) -> Page[Event]:
@@ -2044,6 +2120,62 @@ class AsyncOperations(AsyncCore):
             query={"name": name, "account": account, "currency": currency},
             body=Raw(data),
             key=idempotency_key,
+        )
+
+    async def make_link_session(
+        self,
+        space_id: UUID | str,
+        *,
+        provider: str | Undefined = undefined,
+        institution: str | Undefined = undefined,
+        relink: UUID | Undefined | None = undefined,
+        language: str | Undefined = undefined,
+        app: str | Undefined = undefined,
+        purpose: str | Undefined = undefined,
+        return_url: str | Undefined = undefined,
+        embed_origin: str | Undefined = undefined,
+        idempotency_key: str | None = None,
+    ) -> MadeLink:
+        """Begin a link: send the person to `url`, or show it in a frame.
+
+        The page asks for their consent, takes them to the bank and back, and says what arrived. How it goes is told by
+        `GET …/link-sessions/{session_id}`, and by the events of the connection it comes to.
+        """
+        return await self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/link-sessions",
+            MadeLink,
+            body={
+                "provider": provider,
+                "institution": institution,
+                "relink": relink,
+                "language": language,
+                "app": app,
+                "purpose": purpose,
+                "return_url": return_url,
+                "embed_origin": embed_origin,
+            },
+            key=idempotency_key,
+        )
+
+    async def list_link_sessions(
+        self, space_id: UUID | str, *, limit: int | Undefined = undefined
+    ) -> Page[Link]:
+        """The space's link sessions of the last days, the latest first."""
+        return await self._ask(
+            "GET", f"/v1/spaces/{segment(space_id)}/link-sessions", Page[Link], query={"limit": limit}
+        )
+
+    async def read_link_session(self, space_id: UUID | str, session_id: UUID | str) -> Link:
+        """How a link goes."""
+        return await self._ask(
+            "GET", f"/v1/spaces/{segment(space_id)}/link-sessions/{segment(session_id)}", Link
+        )
+
+    async def abandon_link_session(self, space_id: UUID | str, session_id: UUID | str) -> None:
+        """End a link that is under way: its page leads nowhere any more. What it linked already stays."""
+        return await self._ask(
+            "DELETE", f"/v1/spaces/{segment(space_id)}/link-sessions/{segment(session_id)}", type(None)
         )
 
     async def list_events(

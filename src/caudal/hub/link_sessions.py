@@ -310,6 +310,11 @@ async def abandon(installation: Installation, link: LinkSession, why: str = "") 
     await _keep(installation, link, state="abandoned", why=why)
 
 
+async def cancel(installation: Installation, space: Space, session_id: UUID) -> None:
+    """Whoever may manage the space's connections ends a link. Raises NotFound; ConflictError for one that is over."""
+    await abandon(installation, await _shown(installation, await read(installation, space, session_id)))
+
+
 async def tidy(installation: Installation) -> None:
     """Forget sessions that are over, first of all what their providers gave."""
     async with installation.store.door() as tx:

@@ -20,7 +20,6 @@ from caudal.api.rest.access import Asking
 from caudal.api.rest.endpoints import Call, Endpoint, InSpace, Made, Raw
 from caudal.api.rest.named import Named
 from caudal.api.rest.problems import Fault, Rejected
-from caudal.hub.identity.login import NotAdmitted, TooManyTries
 from caudal.hub.identity.roles import Caller
 from caudal.hub.installation import Installation
 from caudal.hub.limits import Limits, Turn
@@ -29,12 +28,10 @@ from caudal.observe import logs
 from caudal.observe.context import current
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import Space
-from caudal.vault.passwords import TooBusy
 
 _LOG: Final = logs.logger("caudal.api")
 _JSON: Final = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _BODY_SECONDS_MAX: Final = 30
-_BUSY_SECONDS: Final = 5
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -83,15 +80,6 @@ class Api:
             response = await self._answer(endpoint, request, who, request_id)
         except Rejected as rejected:
             response = rejected.response(request_id)
-        except TooManyTries as error:
-            wait = str(round(error.retry_after.total_seconds()))
-            told = Rejected(problems.TOO_MANY, str(error), headers={"Retry-After": wait})
-            response = told.response(request_id)
-        except TooBusy as error:
-            told = Rejected(problems.AWAY, str(error), headers={"Retry-After": str(_BUSY_SECONDS)})
-            response = told.response(request_id)
-        except NotAdmitted as error:
-            response = Rejected(problems.UNAUTHENTICATED, str(error)).response(request_id)
         except CaudalError as error:
             problem = problems.of(error)
             if problem.code is problems.FAILED:

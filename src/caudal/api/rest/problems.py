@@ -5,11 +5,13 @@ Never what was sent, never a name of the database's: of our own faults the reque
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
+from caudal.hub.identity.login import NotAdmitted, TooManyTries
 from caudal.model.errors import (
     CaudalError,
     ConflictError,
@@ -24,6 +26,7 @@ from caudal.model.errors import (
     StoreAway,
     Unavailable,
 )
+from caudal.vault.passwords import TooBusy
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 5
@@ -136,9 +139,15 @@ class Rejected(Exception):
         return Response(msgspec.json.encode(told), code.status, self.headers, media_type=MEDIA_TYPE)
 
 
-def of(error: CaudalError) -> Rejected:
+def of(error: CaudalError) -> Rejected:  # noqa: PLR0911  one for each family
     """What an error of Caudal's is to who asked: one rule for each, the nearest of its family."""
     match error:
+        case TooManyTries():
+            return Rejected(TOO_MANY, str(error), headers={"Retry-After": _seconds(error.retry_after)})
+        case TooBusy():
+            return Rejected(AWAY, str(error), headers={"Retry-After": str(_RETRY_SECONDS)})
+        case NotAdmitted():
+            return Rejected(UNAUTHENTICATED, str(error))
         case NotFound():
             return Rejected(NOT_FOUND, str(error))
         case NeedsUser():
@@ -148,14 +157,17 @@ def of(error: CaudalError) -> Rejected:
         case MoneyError() | Malformed():
             return Rejected(INVALID, str(error))
         case RateLimited() | NotReady():
-            wait = str(max(1, round(error.retry_after.total_seconds())))
-            return Rejected(AWAY, str(error), headers={"Retry-After": wait})
+            return Rejected(AWAY, str(error), headers={"Retry-After": _seconds(error.retry_after)})
         case Unavailable():
             return Rejected(PROVIDER_DOWN, str(error))
         case StoreAway():
             return Rejected(AWAY, headers={"Retry-After": str(_RETRY_SECONDS)})
         case ProviderError() | _:
             return Rejected(FAILED)
+
+
+def _seconds(wait: timedelta) -> str:
+    return str(max(1, round(wait.total_seconds())))
 
 
 _AT: Final = re.compile(r" - at `(?P<at>[^`]*)`$")

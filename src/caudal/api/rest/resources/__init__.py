@@ -10,6 +10,7 @@ from caudal.api.rest.resources import (
     entry,
     events,
     files,
+    links,
     me,
     members,
     reference,
@@ -29,6 +30,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *decisions.ENDPOINTS,
     *connections.ENDPOINTS,
     *files.ENDPOINTS,
+    *links.ENDPOINTS,
     *events.ENDPOINTS,
     *reference.ENDPOINTS,
 )
