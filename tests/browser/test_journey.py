@@ -161,6 +161,72 @@ def test_a_bank_that_needs_its_person_is_mended_by_the_same_page(owner: Person) 
     page.wait_for_selector("text=It works again", timeout=_MS)
 
 
+def test_a_second_person_who_may_look_sees_all_and_can_change_nothing(
+    owner: Person, browser: Browser
+) -> None:
+    owner.page.goto(f"{owner.space}/settings/members")
+    assert barriers(owner.page) == []
+    owner.page.fill("[name=email]", "rui@example.org")
+    owner.page.click("button:has-text('Make an invitation')")
+    link = owner.page.inner_text("[data-invitation]")
+    rui = person(browser, owner.hub, phone=True)
+    rui.page.set_default_timeout(_MS)
+    rui.page.goto(link)
+    rui.page.fill("[name=name]", "Rui")
+    rui.page.fill("[name=password]", "another four plain words")
+    assert barriers(rui.page) == []
+    rui.page.click("button:has-text('Begin')")
+    rui.page.wait_for_url("**/s/*")
+    rui.page.wait_for_selector(".hero__figure")
+    for path in ("/transactions", "/connections", "/review", "/accounts"):
+        rui.page.goto(owner.space + path)
+        assert rui.page.locator("form[method=post]").count() == 0, path
+        assert barriers(rui.page) == [], path
+    rui.page.goto(f"{owner.space}/imports/new")
+    assert "Not with your role" in rui.page.inner_text("main")
+
+
+def test_a_key_for_a_program_is_shown_once(owner: Person) -> None:
+    page = owner.page
+    page.goto(f"{owner.space}/settings/keys")
+    page.fill("[name=name]", "Spreadsheet")
+    page.check("[value='accounts:read']")
+    page.click("button:has-text('Make it')")
+    assert page.inner_text("[data-key]").startswith("caudal_")
+    assert barriers(page) == []
+    page.goto(f"{owner.space}/settings/keys")
+    assert page.locator("[data-key]").count() == 0
+
+
+def test_a_passkey_is_made_and_opens_the_door(owner: Person, browser: Browser) -> None:
+    page = owner.page
+    page.bring_to_front()  # credentials are given to the page that has the focus
+    device = owner.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    made = device.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "internal",
+                "hasResidentKey": True,
+                "hasUserVerification": True,
+                "isUserVerified": True,
+                "automaticPresenceSimulation": True,
+            }
+        },
+    )
+    page.goto(f"{owner.space}/settings/security")
+    page.fill("[name=name]", "My laptop")
+    page.click("button:has-text('Add a passkey')")
+    page.wait_for_selector("text=My laptop")
+    page.click("header button:has-text('Sign out')")
+    page.wait_for_url("**/sign-in")
+    page.click("button:has-text('Use a passkey')")
+    page.wait_for_url("**/s/*")
+    device.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": made["authenticatorId"]})
+
+
 def test_every_page_is_free_of_barriers_on_a_desk_and_on_a_phone_in_light_and_dark(owner: Person) -> None:
     page = owner.page
     paths = [

@@ -12,6 +12,7 @@ from caudal.web.routes import (
     overview,
     review,
     security,
+    space_settings,
     transactions,
 )
 from caudal.web.routing import Declared
@@ -27,4 +28,5 @@ DECLARED: Final[tuple[Declared, ...]] = (
     *review.ROUTES,
     *imports.ROUTES,
     *security.ROUTES,
+    *space_settings.ROUTES,
 )

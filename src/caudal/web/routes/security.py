@@ -16,12 +16,6 @@ _HERE: Final = "/settings/security"
 _TOKEN_MAX: Final = 256
 
 
-@page("/s/{space}/settings", Entry.HERE)
-async def settings(visit: InSpace) -> Response:
-    """To what is one's own."""
-    return visit.go(_HERE)
-
-
 @page("/s/{space}/settings/security", Entry.HERE)
 async def security(visit: InSpace) -> Response:
     """What there is, and what is missing."""
@@ -144,7 +138,6 @@ async def _offered(visit: InSpace, seed: str, uri: str, picture: str) -> Respons
 
 
 ROUTES: Final[tuple[Declared, ...]] = (
-    settings,
     security,
     change_password,
     offer_codes,
