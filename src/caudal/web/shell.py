@@ -42,7 +42,8 @@ class Books(msgspec.Struct, frozen=True):
 class Shell(msgspec.Struct, frozen=True, kw_only=True):
     """What the frame of a page shows. `here`: the section it is in; `base`: what the addresses of the space begin with;
     `space`: whose books; `books`: all that one can go to; `person`: who is signed in; `asks`: how many questions wait in
-    review; `live`: where the space's events can be followed, "" where not; `toasts`: what the page came with."""
+    review (`counted`: it was looked); `live`: where the space's events can be followed, "" where not; `toasts`: what the
+    page came with."""
 
     here: Section
     base: str
@@ -50,5 +51,6 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     books: tuple[Books, ...] = ()
     asks: int = 0
+    counted: bool = False
     live: str = ""
     toasts: tuple[Toast, ...] = ()

@@ -162,8 +162,9 @@ class InSpace(Member):
         return super(Member, self).go(path)
 
     async def frame(self, context: Mapping[str, object]) -> dict[str, object]:
-        """The shell, in the section ``here`` of the context."""
+        """The shell, in the section ``here`` of the context, with its ``asks`` if they were counted."""
         here: Section = context.get("here", "overview")  # type: ignore[assignment]
+        asks: int = context.get("asks", 0)  # type: ignore[assignment]
         shell = Shell(
             here=here,
             base=self.base,
@@ -171,6 +172,8 @@ class InSpace(Member):
             person=self.person.name,
             books=tuple(Books(each.name, f"{HERE}{each.space_id}") for each in self.memberships),
             live=f"{self.base}/live" if self.may(Scope.EVENTS_READ) else "",
+            asks=asks,
+            counted="asks" in context,
             toasts=self.toasts,
         )
         return {"shell": shell, "may": frozenset(scope.value for scope in self.caller.scopes)}

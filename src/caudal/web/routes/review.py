@@ -46,6 +46,15 @@ async def review(visit: InSpace) -> Response:
     )
 
 
+@page("/s/{space}/review/count", Scope.TRANSACTIONS_READ)
+async def count(visit: InSpace) -> Response:
+    """How many questions wait, for the frame of pages: at most so many of each kind."""
+    found = await decisions.review(visit.installation, visit.space, _ASKED)
+    pairs = len(found.probable) + len(found.doubts) + len(found.twins)
+    asks = pairs + len(found.conflicts) + len(found.accounts) + len(found.transfers)
+    return await visit.show("asks.html", here="review", asks=asks)
+
+
 @action("/s/{space}/review/transactions", Scope.TRANSACTIONS_EDIT)
 async def answer(visit: InSpace) -> Response:
     """Are two tellings one movement? Are two movements a transfer?"""
@@ -153,4 +162,4 @@ def _findings(text: str) -> tuple[str, ...]:
     return tuple(str(name).replace("_", " ") for name in names)
 
 
-ROUTES: Final[tuple[Declared, ...]] = (review, answer, answer_accounts)
+ROUTES: Final[tuple[Declared, ...]] = (review, count, answer, answer_accounts)

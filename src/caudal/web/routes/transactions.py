@@ -50,6 +50,7 @@ async def transactions(visit: InSpace) -> Response:
                 *(Choice(key, name) for key, name in names.items()),
             ),
             asked=asked,
+            here=f"{here}?{visit.request.url.query}",
             newer=f"{here}?{urlencode(asked)}" if after is not None else None,
             older=None
             if found.next is None

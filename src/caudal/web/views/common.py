@@ -104,7 +104,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 class TransactionsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Movements, the latest first, and what they were narrowed down by (`asked`: all of it, by field). `newer`, `older`:
-    addresses of the neighbouring pages."""
+    addresses of the neighbouring pages; `here`: of this one."""
 
     lines: tuple[TransactionLine, ...]
     today: date
@@ -112,5 +112,6 @@ class TransactionsPage(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     accounts: tuple[Choice, ...] = ()
     asked: dict[str, str] = {}
+    here: str = ""
     newer: str | None = None
     older: str | None = None
