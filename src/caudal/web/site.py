@@ -29,7 +29,7 @@ from caudal.model.errors import (
     ProviderError,
     StoreAway,
 )
-from caudal.observe import logs
+from caudal.observe import logs, security
 from caudal.observe.context import current
 from caudal.providers.base import LiveProvider
 from caudal.vault.passwords import Hasher, TooBusy
@@ -133,6 +133,7 @@ class Site:
 
     def _count(self, name: str) -> None:
         if not self._limits.take(name).heard:
+            security.refused("request.too_many")
             raise Barred(429, "failed.too_many")
 
     async def _who(self, request: Request) -> Shown:
@@ -214,6 +215,7 @@ def _seat(visit: InSpace, declared: Declared, space: str) -> None:
     """Where they sit in the space. One that they aren't in can't be told from one that isn't there. Raises Barred."""
     there = next((each for each in visit.memberships if str(each.space_id) == space), None)
     if there is None:
+        security.refused("space.refused", actor=visit.person_id)
         raise Barred(404, "failed.not_found")
     visit.space, visit.caller = members.seated(visit.session, there)
     acting = visit.installation.store.acting(visit.caller.actor)
@@ -221,6 +223,7 @@ def _seat(visit: InSpace, declared: Declared, space: str) -> None:
     if isinstance(declared.needs, May) and declared.needs not in visit.caller.scopes:
         if declared.needs in SCOPES[visit.caller.role]:
             raise Elsewhere(f"{visit.base}/settings/security?needed=1")
+        security.refused("scope.refused", actor=visit.person_id, scope=str(declared.needs))
         raise Barred(403, "failed.forbidden")
 
 
@@ -234,6 +237,7 @@ def _taken(request: Request, by_method: Mapping[str, Declared]) -> Declared:
 def _check_origin(request: Request) -> None:
     told = request.headers
     if not browsers.own(told.get("sec-fetch-site"), told.get("origin", ""), told.get("host", "")):
+        security.refused("request.forged")
         raise Barred(403, "failed.another_site")
 
 

@@ -14,7 +14,7 @@ from caudal.hub.identity.people import check_password
 from caudal.hub.identity.sessions import Client, Pair, begun
 from caudal.hub.installation import Installation
 from caudal.model.errors import CaudalError, ConflictError, NotFound
-from caudal.observe import logs
+from caudal.observe import security
 from caudal.store import people, sessions
 from caudal.store.database import Transaction
 from caudal.store.people import PersonRow
@@ -27,7 +27,6 @@ HALF: Final = "half a login"
 _HALF_FOR: Final = timedelta(minutes=5)
 _RESEAL_BATCH: Final = 100
 _ADDRESS_WINDOW: Final = timedelta(hours=1)
-_LOG: Final = logs.logger("caudal.identity")
 
 
 class NotAdmitted(CaudalError):
@@ -64,7 +63,7 @@ async def by_password(
         person = await people.by_email(tx, email)
     match = await hasher.check(person.password if person else None, password)
     if person is None or person.disabled_at is not None or not match.fits:
-        _LOG.warning("a login failed", reason="password")
+        security.refused("login.failed", by="password", address=client.address)
         raise NotAdmitted("e-mail or password is wrong")
     anew = await hasher.hashed(password) if match.renew else None
     async with installation.store.door() as tx:
@@ -91,7 +90,7 @@ async def by_code(installation: Installation, token: str, code: str, client: Cli
         if right and await sessions.take_ceremony(tx, digest, HALF) is not None:
             await sessions.forgive(tx, *subjects)
             return await begun(tx, installation, person.person_id, client, strong=True)
-    _LOG.warning("a login failed", reason="second factor")
+    security.refused("login.failed", actor=person.person_id, by="second factor", address=client.address)
     raise NotAdmitted("the code is wrong, or was used")
 
 
@@ -149,10 +148,12 @@ async def prove(
         await _heard(tx, installation, subjects)
     match = await hasher.check(person.password, password)
     if not match.fits:
+        security.refused("proof.failed", actor=person_id, address=client.address)
         raise NotAdmitted("the password is wrong")
     async with installation.store.door() as tx:
         await sessions.forgive(tx, *subjects)
         await sessions.prove(tx, session_id, strong=False)
+    security.happened("proof.given", actor=person_id, address=client.address)
 
 
 async def change_password(
@@ -169,6 +170,7 @@ async def change_password(
     async with installation.store.door() as tx:
         await people.set_password(tx, person_id, hashed)
         await sessions.end(tx, person_id, "password changed", but=session_id)
+    security.happened("password.changed", actor=person_id)
 
 
 async def offer_totp(installation: Installation, person_id: UUID) -> tuple[str, str, str]:
@@ -198,7 +200,9 @@ async def confirm_totp(installation: Installation, of: tuple[UUID, UUID], code: 
         await people.confirm_totp(tx, person_id)
         await people.use_totp_step(tx, person_id, step)
         await sessions.prove(tx, session_id, strong=True)
-        return await _fresh_codes(tx, person_id)
+        codes = await _fresh_codes(tx, person_id)
+    security.happened("second_factor.set", actor=person_id, by="one-time codes")
+    return codes
 
 
 async def drop_totp(installation: Installation, person_id: UUID) -> None:
@@ -208,12 +212,15 @@ async def drop_totp(installation: Installation, person_id: UUID) -> None:
         person = await people.by_id(tx, person_id)
         if person is not None and not person.has_passkey:
             await people.replace_recovery_codes(tx, person_id, [])
+    security.happened("second_factor.removed", actor=person_id, by="one-time codes")
 
 
 async def fresh_recovery_codes(installation: Installation, person_id: UUID) -> list[str]:
     """New recovery codes in place of all before, shown once."""
     async with installation.store.door() as tx:
-        return await _fresh_codes(tx, person_id)
+        codes = await _fresh_codes(tx, person_id)
+    security.happened("recovery_codes.made", actor=person_id)
+    return codes
 
 
 async def _fresh_codes(tx: Transaction, person_id: UUID) -> list[str]:
@@ -245,6 +252,6 @@ async def _heard(tx: Transaction, installation: Installation, subjects: tuple[by
         found = counted.get(subject)
         if found is not None and found.number >= limit:
             left = found.oldest + window - datetime.now(UTC)
-            _LOG.warning("too many tries", reason="login")
+            security.refused("login.too_many_tries")
             raise TooManyTries(max(left, timedelta(seconds=1)))
     await sessions.tried(tx, subjects)

@@ -9,7 +9,7 @@ from caudal.hub.identity.login import NotAdmitted
 from caudal.hub.identity.sessions import Client, Pair, begun
 from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, NotFound
-from caudal.observe import logs
+from caudal.observe import security
 from caudal.store import people, sessions
 from caudal.store.people import PasskeyRow
 from caudal.vault import passkeys, tokens
@@ -21,7 +21,6 @@ ASKED: Final = "passkey asked for"
 """The ceremony in which one is shown."""
 _FOR: Final = timedelta(minutes=5)
 PASSKEYS_MAX: Final = 20
-_LOG: Final = logs.logger("caudal.identity")
 
 
 def site(installation: Installation) -> Site:
@@ -75,6 +74,7 @@ async def keep(installation: Installation, of: tuple[UUID, UUID], token: str, an
         if not await people.add_passkey(tx, person_id, name, key):
             raise ConflictError("this passkey is known already")
         await sessions.prove(tx, session_id, strong=True)
+    security.happened("second_factor.set", actor=person_id, by="passkey")
 
 
 async def drop(installation: Installation, person_id: UUID, credential_id: bytes) -> None:
@@ -82,6 +82,7 @@ async def drop(installation: Installation, person_id: UUID, credential_id: bytes
     async with installation.store.door() as tx:
         if not await people.drop_passkey(tx, person_id, credential_id):
             raise NotFound("no such passkey of yours")
+    security.happened("second_factor.removed", actor=person_id, by="passkey")
 
 
 async def challenge(installation: Installation) -> tuple[str, str]:
@@ -111,7 +112,7 @@ async def enter(installation: Installation, token: str, answer: str, client: Cli
                 raise NotAdmitted("this passkey was shown elsewhere: begin again")
             return await begun(tx, installation, person.person_id, client, strong=True)
     except PasskeyRefused as error:  # or PasskeyCloned, which says what to do
-        _LOG.warning("a login failed", reason="passkey")
+        security.refused("login.failed", by="passkey", address=client.address)
         raise NotAdmitted(str(error)) from None
 
 

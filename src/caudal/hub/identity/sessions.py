@@ -12,6 +12,7 @@ import msgspec
 
 from caudal.hub.installation import Installation
 from caudal.model.errors import NotFound
+from caudal.observe import security
 from caudal.store import sessions
 from caudal.store.database import Transaction
 from caudal.store.ids import new_id
@@ -79,6 +80,7 @@ async def begun(
         agent=client.agent[:_AGENT_MAX],
         address=client.address,
     )
+    security.happened("session.begun", actor=person_id, address=client.address, strong=str(strong).lower())
     return await _shown(tx, lasts, (session_id, person_id), refresh)
 
 
@@ -107,6 +109,7 @@ async def refreshed(installation: Installation, refresh: str) -> Pair | None:
             return None
         if found.used_at is not None and found.now - found.used_at > _GRACE:
             await sessions.end(tx, found.person_id, "refresh token replayed", session_id=found.session_id)
+            security.refused("session.replayed", actor=found.person_id)
             return None
         await sessions.use_refresh(tx, digest)
         await sessions.use(tx, found.session_id, lasts)
@@ -125,12 +128,15 @@ async def end(installation: Installation, person_id: UUID, session_id: UUID) -> 
     async with installation.store.door() as tx:
         if not await sessions.end(tx, person_id, "logged out", session_id=session_id):
             raise NotFound("no such session of yours")
+    security.happened("session.ended", actor=person_id)
 
 
 async def end_all(installation: Installation, person_id: UUID, *, but: UUID | None = None) -> int:
     """Log out everywhere, or everywhere else. Returns of how many sessions."""
     async with installation.store.door() as tx:
-        return await sessions.end(tx, person_id, "logged out everywhere", but=but)
+        ended = await sessions.end(tx, person_id, "logged out everywhere", but=but)
+    security.happened("session.ended_everywhere", actor=person_id)
+    return ended
 
 
 async def _shown(tx: Transaction, lasts: Lasting, of: tuple[UUID, UUID], refresh: str) -> Pair:
