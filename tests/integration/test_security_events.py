@@ -36,7 +36,7 @@ def test_each_thing_at_the_door_is_a_line_without_a_secret(settings: Settings) -
             async with signed_in(hub, "eva@example.org") as eva:
                 await eva.get(f"{eva.space}/settings/keys")
                 await eva.post("/sign-out")
-            await owner.get("/s/00000000-0000-0000-0000-000000000000/settings/space")
+            await owner.get("/s/00000000-0000-0000-0000-000000000000/settings")
             async with browsing(hub) as other:
                 wrong = {"email": "ana@example.org\r\nforged: line", "password": PASSWORD}
                 await other.post("/sign-in", wrong)
