@@ -17,7 +17,7 @@ help: ## Show what can be made
 demo: $(VENV)/ready ## See it work: sample statements of several banks, imported and proven
 	$(BIN)/caudal demo
 
-serve: $(VENV)/ready ## Keep Caudal's database up (makes a keyring first, where there is none)
+serve: $(VENV)/ready ## Open the hub at http://localhost:8710 (makes a keyring first, where there is none)
 	@$(BIN)/caudal keys init --if-missing
 	$(BIN)/caudal serve
 

@@ -71,6 +71,13 @@ def demo(*, keep: bool) -> None:
             show.console.print(f"kept: CAUDAL_HOME={home} caudal accounts", soft_wrap=True)
         else:
             shutil.rmtree(home, ignore_errors=True)
+    show.console.rule("[bold]What next[/bold]")
+    show.console.print(
+        "`make serve` opens the hub at http://localhost:8710; `caudal serve --sandbox` with simulated banks"
+    )
+    show.console.print(
+        "the first time it shows a link: by that you come in, choose a password, and link your first bank"
+    )
 
 
 def _settings(home: Path, url: str) -> Settings:

@@ -24,7 +24,7 @@ from caudal.hub.identity.roles import Caller
 from caudal.hub.installation import Installation
 from caudal.hub.limits import Limits, Turn
 from caudal.model.errors import CaudalError
-from caudal.observe import logs
+from caudal.observe import logs, security
 from caudal.observe.context import current
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import Space
@@ -32,6 +32,13 @@ from caudal.store.spaces import Space
 _LOG: Final = logs.logger("caudal.api")
 _JSON: Final = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _BODY_SECONDS_MAX: Final = 30
+_REFUSED: Final = {
+    problems.FORBIDDEN.name: "scope.refused",
+    problems.STRONGER.name: "scope.refused",
+    problems.UNAUTHENTICATED.name: "request.unknown",
+    problems.TOO_MANY.name: "request.too_many",
+}
+"""What of it is told in the log of what happened at the door."""
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -79,6 +86,8 @@ class Api:
             endpoint = _taken(request, by_method, who, turn)
             response = await self._answer(endpoint, request, who, request_id)
         except Rejected as rejected:
+            if (kind := _REFUSED.get(rejected.code.name)) is not None:
+                security.refused(kind, address=access.address(self._installation, request))
             response = rejected.response(request_id)
         except CaudalError as error:
             problem = problems.of(error)
