@@ -33,6 +33,7 @@ LOSS_AIM: Final = 0.05
 """Of the time that telling takes."""
 
 _SPACE: Final = UUID(int=1)
+SPACE: Final = Space(_SPACE, "big")
 _FIRST: Final = date(2016, 1, 1)
 _DAYS: Final = 3_650
 _SECONDS_MAX: Final = 1_200
@@ -83,13 +84,14 @@ def sheets(console: Console, *, quick: bool) -> Iterator[Sheet]:
     with place() as where:
         with where.database() as url:
             with console.status(f"filling a space with {count:,} transactions"):
-                _fill(url, count)
+                fill(url, count)
             with console.status("listing and searching"):
                 yield asyncio.run(_listed(Settings(home=str(where.home), database_url=url), count, repeats))
         yield _told(console, where, 20_000 if quick else 100_000, repeats=1 if quick else 3)
 
 
-def _fill(url: str, count: int) -> None:
+def fill(url: str, count: int) -> None:
+    """A space with so many transactions, by statements that write them all at once."""
     values = {
         "space": _SPACE, "count": count, "first": _FIRST, "days": _DAYS, "merchants": _MERCHANTS,
     }  # fmt: skip
@@ -105,17 +107,16 @@ async def _listed(settings: Settings, count: int, repeats: int) -> Sheet:
         note="Under row security as the app's role, a transaction of its own each. A page with + is short because so many "
         "were looked at, and says where the next goes on.",
     )
-    space = Space(_SPACE, "big")
     async with installation.opened(settings) as hub:
         began = time.perf_counter()
         days = await listing.gather(hub)
         gathered = time.perf_counter() - began
         for what, (query, after) in _ASKED.items():
-            shown = await listing.listed(hub, space, query, after)
-            spent = [await _timed(hub, space, query, after) for _ in range(repeats)]
+            shown = await listing.listed(hub, SPACE, query, after)
+            spent = [await _timed(hub, SPACE, query, after) for _ in range(repeats)]
             more = "+" if shown.next and len(shown.rows) < 50 else ""
             _add(sheet, what, f"{len(shown.rows)}{more}", spent)
-        months = [await _months(hub, space) for _ in range(repeats)]
+        months = [await _months(hub, SPACE) for _ in range(repeats)]
         _add(sheet, "12 months of money in and out", "", months)
         sheet.add(f"({days:,} days gathered, s)", "", f"{gathered:.1f}", "", "")
     return sheet

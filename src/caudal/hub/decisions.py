@@ -47,8 +47,8 @@ _BATCH: Final = 500
 
 class Review(msgspec.Struct, frozen=True):
     """What deserves a person's look: `probable` was taken for one, `doubts` were kept apart, `twins` are told alike by
-    one source where no balance shows that they are several, `conflicts` differ from what a person fixed, of `accounts`
-    two may be one, `transfers` may be two sides of one and weren't taken for that."""
+    one source where no balance shows that they are several (of the latest 20,000 transactions), `conflicts` differ from
+    what a person fixed, of `accounts` two may be one, `transfers` may be two sides of one and weren't taken for that."""
 
     probable: list[Question]
     doubts: list[Question]

@@ -13,6 +13,8 @@ from caudal.model.money import UNITS
 from caudal.store.database import Transaction, json_rows
 from caudal.store.ids import new_id
 
+EXAMINED_MAX: Final = 20_000
+"""So many of a space's transactions, the latest, are looked through for twins."""
 _UNITS: Final = msgspec.json.encode(
     {code: format(unit, "f") for code, unit in UNITS.items() if unit != Decimal("0.01")}
 ).decode()
@@ -279,6 +281,9 @@ async def movements(tx: Transaction, space_id: UUID) -> list[Movement]:
     return await tx.all("whole_ledger", Movement, space_id=space_id)
 
 
-async def twins(tx: Transaction, space_id: UUID, limit: int) -> list[Question]:
-    """Movements told alike several times on one day, where no balance shows that they are several."""
-    return await tx.all("list_twins", Question, space_id=space_id, limit=limit)
+async def twins(
+    tx: Transaction, space_id: UUID, limit: int, *, examined: int = EXAMINED_MAX
+) -> list[Question]:
+    """Movements told alike several times on one day, where no balance shows that they are several; of the latest
+    `examined`."""
+    return await tx.all("list_twins", Question, space_id=space_id, limit=limit, examined=examined)

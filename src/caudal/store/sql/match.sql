@@ -411,13 +411,18 @@ order by t.transaction_id
 
 -- name: list_twins
 -- Movements that one source tells several times alike on one day, where no balance shows that they are several: each with
--- the one before it. Not what is asked as a doubt already, nor what a person said of: that both are settled, or two.
-with alike as (
+-- the one before it. Not what is asked as a doubt already, nor what a person said of: that both are settled, or two. So many
+-- transactions are looked at, the latest.
+with latest as (
+    select * from caudal.transaction
+    where space_id = %(space_id)s and gone_at is null
+    order by booked_on desc, transaction_id desc limit %(examined)s
+), alike as (
     select t.transaction_id as other_id, lag(t.transaction_id) over same as one_id, t.account_id, t.booked_on, t.amount,
         t.currency, t.description, t.locked and lag(t.locked) over same as settled
-    from caudal.transaction t
+    from latest t
     left join caudal.proof p on p.space_id = t.space_id and p.account_id = t.account_id and p.currency = t.currency
-    where t.space_id = %(space_id)s and t.gone_at is null and (p.proven_to is null or p.proven_to < t.booked_on)
+    where p.proven_to is null or p.proven_to < t.booked_on
     window same as (partition by t.account_id, t.booked_on, t.amount, t.currency, t.description, t.counterparty
         order by t.transaction_id)
 )
