@@ -11,7 +11,7 @@ import msgspec
 from caudal.hub import connections, ledger, listing, rates
 from caudal.hub.installation import Installation
 from caudal.hub.ledger import AccountView
-from caudal.hub.rates import Valued
+from caudal.hub.rates import Valuation, Valued
 from caudal.model.money import EXACT, RATIO
 from caudal.store import listing as store
 from caudal.store.listing import BalanceDay, ListedRow, MonthRow, Query
@@ -46,18 +46,22 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     connections: Sequence[LinkedConnection]
 
 
+async def holdings(installation: Installation, space: Space, today: date) -> tuple[str, list[Holding]]:
+    """The currency that the space is valued in, and its accounts with what they are worth in it."""
+    views, valued = await _valued(installation, space, today)
+    return valued.currency, _holdings(views, valued.rows)
+
+
 async def overview(installation: Installation, space: Space, today: date) -> Overview:
     """All of it, by the same few statements for one account and for thousands."""
-    views = await ledger.accounts(installation, space)
-    currency = await rates.currency_of(installation, space) or _usual(views)
-    valued = await rates.value(installation, space, currency, today)
+    views, valued = await _valued(installation, space, today)
     by = {row.currency: row.worth.rate for row in valued.rows if row.worth is not None}
     start = today - timedelta(days=HISTORY_DAYS)
     async with installation.store.transaction(space.space_id) as tx:
         days = await store.net_days(tx, space.space_id, start, today)
     latest = await listing.listed(installation, space, Query(), limit=LATEST)
     return Overview(
-        currency=currency,
+        currency=valued.currency,
         total=valued.total,
         nets=_nets(views),
         unvalued=valued.unvalued,
@@ -67,6 +71,14 @@ async def overview(installation: Installation, space: Space, today: date) -> Ove
         latest=latest.rows,
         connections=await connections.linked(installation, space),
     )
+
+
+async def _valued(
+    installation: Installation, space: Space, today: date
+) -> tuple[list[AccountView], Valuation]:
+    views = await ledger.accounts(installation, space)
+    currency = await rates.currency_of(installation, space) or _usual(views)
+    return views, await rates.value(installation, space, currency, today, views)
 
 
 def _usual(views: Iterable[AccountView]) -> str:
@@ -83,13 +95,8 @@ def _nets(views: Iterable[AccountView]) -> list[tuple[str, Decimal]]:
 
 
 def _holdings(views: Sequence[AccountView], rows: Sequence[Valued]) -> list[Holding]:
-    """Each with the worth of its own row: both lists tell the accounts as they stood a moment apart."""
-    worth = {(row.account, row.currency): row.worth.rate for row in rows if row.worth is not None}
-    return [
-        Holding(view, None if rate is None else RATIO.multiply(view.held.booked, rate))
-        for view in views
-        for rate in [worth.get((view.held.name, view.held.currency))]
-    ]
+    """Each with the worth of its own row: they are told in the same order."""
+    return [Holding(view, row.value) for view, row in zip(views, rows, strict=True)]
 
 
 def _history(

@@ -11,6 +11,7 @@ import msgspec
 
 from caudal.hub import audit, ledger
 from caudal.hub.installation import Installation
+from caudal.hub.ledger import AccountView
 from caudal.matching.prices import PRICE_AGE_DAYS_MAX, PriceTable, Worth, worth
 from caudal.matching.rates import AGE_DAYS_MAX, Conversion, Rate, RateTable
 from caudal.model.currencies import EXPONENTS, UNKNOWN, is_known
@@ -155,9 +156,14 @@ async def quote(installation: Installation, base: str, into: str, on: date) -> Q
 
 
 async def value(
-    installation: Installation, space: Space, currency: str | None = None, on: date | None = None
+    installation: Installation,
+    space: Space,
+    currency: str | None = None,
+    on: date | None = None,
+    views: Sequence[AccountView] | None = None,
 ) -> Valuation:
-    """The space's accounts as they stand, in `currency` (else the space's own), by the rates of `on` (else today).
+    """The space's accounts as they stand (`views`, where they were read already), in `currency` (else the space's own),
+    by the rates of `on` (else today).
 
     Raises ConflictError where neither names a currency, or for one that isn't known.
     """
@@ -172,7 +178,8 @@ async def value(
             f"space {space.name} has no currency yet: name one, or set it with `caudal currency CODE`"
         )
     _check(into)
-    views = await ledger.accounts(installation, space)
+    if views is None:
+        views = await ledger.accounts(installation, space)
     rows = [
         _valued(view.held.name, view.held.kind, view.held.booked, view.held.currency, worth_of)
         for view in views

@@ -90,16 +90,20 @@ order by t.booked_on desc, t.transaction_id desc
 limit %(limit)s
 
 -- name: find_transactions
--- Transactions whose id is, or begins with, this text; of one that was taken for another, that other.
-select distinct t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,
+-- Transactions whose id is, or begins with, this text; of one that was taken for another, that other. First which, then what
+-- they say: together they would be read as if they were many.
+with named as materialized (
+    select distinct coalesce(into_id, transaction_id) as transaction_id
+    from caudal.transaction
+    where space_id = %(space_id)s
+        and transaction_id between rpad(%(prefix)s, 32, '0')::uuid and rpad(%(prefix)s, 32, 'f')::uuid
+    limit 2
+)
+select t.transaction_id, t.account_id, a.name as account, t.booked_on, t.amount, t.currency, t.status,
     t.description, t.counterparty, t.reference, t.value_on
-from caudal.transaction named
-join caudal.transaction t on t.space_id = named.space_id
-    and t.transaction_id = coalesce(named.into_id, named.transaction_id)
+from named
+join caudal.transaction t on t.space_id = %(space_id)s and t.transaction_id = named.transaction_id
 join caudal.account a on a.space_id = t.space_id and a.account_id = t.account_id
-where named.space_id = %(space_id)s
-    and named.transaction_id between rpad(%(prefix)s, 32, '0')::uuid and rpad(%(prefix)s, 32, 'f')::uuid
-limit 2
 
 -- name: observations_of
 -- All that sources told of one transaction, oldest version first.
@@ -107,13 +111,16 @@ select o.observation_id, o.provider_id, o.version, o.gone, o.status, o.amount, o
     o.description, o.counterparty, o.reference, o.raw, o.seen_at, l.rule, s.reference as source_account,
     s.name as source_name, c.provider, r.subject, r.run_id, t.transaction_id as strand, t.match_rule, t.match_weight,
     coalesce(t.match_found, '[]')::text as match_found
-from caudal.transaction t
+from (
+    select * from caudal.transaction where space_id = %(space_id)s and transaction_id = %(transaction_id)s
+    union all
+    select * from caudal.transaction where space_id = %(space_id)s and into_id = %(transaction_id)s
+) t
 join caudal.observation_link l on l.space_id = t.space_id and l.transaction_id = t.transaction_id
 join caudal.observation o on o.space_id = l.space_id and o.observation_id = l.observation_id
 join caudal.source_account s on s.space_id = o.space_id and s.source_account_id = o.source_account_id
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id
 join caudal.run r on r.space_id = o.space_id and r.run_id = o.run_id
-where t.space_id = %(space_id)s and (t.transaction_id = %(transaction_id)s or t.into_id = %(transaction_id)s)
 order by o.seen_at, t.transaction_id, o.version
 
 -- name: list_quarantine

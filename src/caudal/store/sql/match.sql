@@ -339,8 +339,11 @@ limit %(limit)s
 -- name: strands_of
 -- The transactions of a movement, that which stands for it first.
 select t.transaction_id, t.account_id, t.amount, t.currency, t.booked_on, t.description, t.status
-from caudal.transaction t
-where t.space_id = %(space_id)s and (t.transaction_id = %(transaction_id)s or t.into_id = %(transaction_id)s)
+from (
+    select * from caudal.transaction where space_id = %(space_id)s and transaction_id = %(transaction_id)s
+    union all
+    select * from caudal.transaction where space_id = %(space_id)s and into_id = %(transaction_id)s
+) t
 order by t.into_id is not null, t.transaction_id
 
 -- name: list_doubts

@@ -24,9 +24,9 @@ _SHOWN: Final = 20
 @page("/s/{space}/accounts", Scope.ACCOUNTS_READ)
 async def accounts(visit: InSpace) -> Response:
     """All of them, by institution."""
-    told = await hub.overview(visit.installation, visit.space, visit.today)
+    currency, there = await hub.holdings(visit.installation, visit.space, visit.today)
     lines = sorted(
-        (account_line(each, told.currency, visit.base) for each in told.accounts),
+        (account_line(each, currency, visit.base) for each in there),
         key=lambda it: (it.institution.casefold(), it.name.casefold()),
     )
     groups = [(name, list(of)) for name, of in groupby(lines, key=lambda it: it.institution)]
