@@ -390,7 +390,9 @@ def test_serve_keeps_the_database_up_until_it_is_told_to_stop(caudal: Command) -
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
-    assert re.fullmatch(r"nobody is in yet; the first owner's token, good for a day: [\w-]{43}\ndown\n", out)
+    assert re.fullmatch(
+        r"nobody is in yet; the first owner comes in, within a day, by /welcome#[\w-]{43}\ndown\n", out
+    )
 
 
 def test_a_worker_tells_how_it_goes_where_it_is_asked_to_and_takes_no_webhooks(caudal: Command) -> None:

@@ -168,8 +168,9 @@ async def _faces(
     if not parts.webhooks:
         yield []
         return
-    at = here.installation.settings.public_url.rstrip("/") or _at(parts.host, port)
-    show.console.print(f"open {at}", soft_wrap=True)
+    at = here.installation.settings.public_url.rstrip("/") or (_at(parts.host, port) if port else "")
+    if at:  # of any free port the server itself says which it is
+        show.console.print(f"open {at}", soft_wrap=True)
     if (token := await people.first_token(here.installation)) is not None:
         words = f"nobody is in yet; the first owner comes in, within a day, by {at}/welcome#{token}"
         show.console.print(words, soft_wrap=True)
