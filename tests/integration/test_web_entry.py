@@ -100,6 +100,21 @@ def test_an_access_token_that_is_over_is_renewed_unseen(settings: Settings) -> N
     at_hub(settings, work)
 
 
+def test_a_session_is_renewed_by_a_page_that_has_something_to_say_too(settings: Settings) -> None:
+    async def work(hub: Hub) -> None:
+        async with signed_in(hub) as browser:
+            await browser.client.post(
+                f"{browser.space}/settings/space", data={"space": "Casa"}, headers={"origin": SITE}
+            )
+            before = browser.client.cookies["__Host-caudal-refresh"]
+            browser.client.cookies.delete("__Host-caudal")
+            shown = await browser.client.get(f"{browser.space}/settings")
+            assert "Saved." in text_of(shown)
+            assert browser.client.cookies["__Host-caudal-refresh"] != before
+
+    at_hub(settings, work)
+
+
 def test_a_form_that_another_site_sends_changes_nothing(settings: Settings) -> None:
     async def work(hub: Hub) -> None:
         async with signed_in(hub) as browser:

@@ -41,6 +41,11 @@ def keep(answer: Response, pair: Pair) -> None:
     _set(answer, REFRESH, pair.refresh, pair.refresh_seconds)
 
 
+def sets_session(answer: Response) -> bool:
+    """Whether an answer says already what is to be shown from now on."""
+    return any(each.startswith(f"{ACCESS}=") for each in answer.headers.getlist("set-cookie"))
+
+
 def forget(answer: Response) -> None:
     """Have the browser show none."""
     for name in (ACCESS, REFRESH):

@@ -125,7 +125,7 @@ class Site:
         except Exception:  # noqa: BLE001  # whatever it is, it is told in the log alone
             _LOG.exception("a page failed", method=request.method)
             response = self._failed(request, language, Barred(500, "failed.title"))
-        if who.pair is not None and cookies.ACCESS not in response.headers.get("set-cookie", ""):
+        if who.pair is not None and not cookies.sets_session(response):
             cookies.keep(response, who.pair)
         for name, value in self._headers.items():
             response.headers.setdefault(name, value)
@@ -143,7 +143,7 @@ class Site:
                 return Shown(found)
         if not (refresh := request.cookies.get(cookies.REFRESH)):
             return Shown()
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             _check_origin(request)
         pair = await sessions.refreshed(self._installation, refresh)
         if pair is None:
