@@ -31,6 +31,15 @@ async def find(installation: Installation, space: Space, text: str) -> LinkedCon
     return fitting[0]
 
 
+async def read(installation: Installation, space: Space, connection_id: UUID) -> LinkedConnection:
+    """The connection with this id, over or not. Raises NotFound."""
+    async with installation.store.transaction(space.space_id) as tx:
+        found = await spaces.connections(tx, space.space_id, connection_id)
+    if not found:
+        raise NotFound("no such connection in this space")
+    return found[0]
+
+
 async def by_id(installation: Installation, space: Space, connection_id: UUID) -> LinkedConnection:
     """The live connection with this id. Raises NotFound where there is none, or it has ended."""
     async with installation.store.transaction(space.space_id) as tx:

@@ -1,7 +1,10 @@
 """Importing a statement file: looked through first, then pulled page by page into the ledger."""
 
+import asyncio
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -78,6 +81,22 @@ async def import_file(
         lambda done: progress(done.seen, opened.survey.entries),
     )
     return await _report(installation, space, opened, report)
+
+
+async def import_sent(
+    installation: Installation,
+    space: Space,
+    sent: tuple[str, bytes],
+    *,
+    account: str | None = None,
+    currency: str | None = None,
+) -> FileReport:
+    """The same with a file that came over HTTP: its name (no path), what is in it. Raises as `import_file`."""
+    name, data = sent
+    with tempfile.TemporaryDirectory(prefix="caudal-") as folder:
+        path = Path(folder) / name
+        await asyncio.to_thread(path.write_bytes, data)
+        return await import_file(installation, space, FileDrop(path, account=account, currency=currency))
 
 
 async def _report(

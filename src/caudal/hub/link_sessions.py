@@ -16,6 +16,7 @@ from caudal.hub import audit, choices, connections, links, listing
 from caudal.hub.identity.roles import SCOPES, Role, Scope
 from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected, Progress
+from caudal.hub.providers import one_of
 from caudal.model.errors import ConflictError, NotFound, ProviderError, Unavailable
 from caudal.providers.base import (
     Abandoned,
@@ -163,8 +164,8 @@ async def make(installation: Installation, space: Space, live: Live, wish: Wish)
         mended = await connections.by_id(installation, space, wish.relink)
         provider = mended.provider
         institution = (mended.institution_reference or "").partition(":")[2]
-    if provider and provider not in live:
-        raise NotFound(f"no provider {provider!r} is set up here")
+    if provider:
+        one_of(live, provider)
     for name, origin in (("return_url", _origin(wish.return_url)), ("embed_origin", wish.embed_origin)):
         if origin and origin not in installation.settings.link.origins.split():
             raise ConflictError(f"{name}: {origin} is none of CAUDAL_LINK_ORIGINS")
@@ -226,8 +227,7 @@ async def waiting_for(installation: Installation, word: str) -> LinkSession:
 
 async def choose(installation: Installation, link: LinkSession, live: Live, provider: str) -> None:
     """By which way in. What is asked of the person comes next."""
-    if provider not in live:
-        raise NotFound(f"no provider {provider!r} is set up here")
+    one_of(live, provider)
     _expect(link, "choose", "consent")
     await _take(installation, link)
     await _keep(installation, link, state="consent", provider=provider)
@@ -276,7 +276,7 @@ async def poll(installation: Installation, link: LinkSession, live: Live) -> boo
     if not isinstance(step, Going) or step.returns:
         return False
     if step.by_webhook:
-        brought = await links.heard(installation, _live(live, link), step.visit, step.since)
+        brought = await links.heard(installation, one_of(live, link.row.provider), step.visit, step.since)
         if brought is None:
             return False
         await _proceed(installation, link, live, brought)
@@ -333,12 +333,14 @@ async def arrived(installation: Installation, link: LinkSession) -> Arrived | No
         runs = await ledger.runs(tx, space_id, connection_id, None, _RUNS)
     if not there:
         return None
-    latest = await listing.listed(installation, link.space, Query(accounts=booked), limit=_LATEST)
+    latest: Sequence[ListedRow] = ()
+    if booked:
+        latest = (await listing.listed(installation, link.space, Query(accounts=booked), limit=_LATEST)).rows
     seen = sum(run.seen for run in runs)
     waited = link.row.now - max(there[0].created_at, link.row.agreed_at or link.row.made_at)
     ended = any(run.outcome != "running" for run in runs)
     done = ended and waited >= (_SETTLES if seen else _PREPARED)
-    return Arrived(there[0], shown, seen, latest.rows if booked else (), done)
+    return Arrived(there[0], shown, seen, latest, done)
 
 
 async def select(installation: Installation, link: LinkSession, references: Sequence[str]) -> None:
@@ -350,6 +352,11 @@ async def select(installation: Installation, link: LinkSession, references: Sequ
     at_work, space = await _in_the_makers_name(installation, link)
     connection = await connections.by_id(at_work, space, link.row.connection_id)
     await choices.select(at_work, space, connection, references)
+
+
+def state_of(row: LinkRow) -> str:
+    """What is next, or how it ended: 'expired' too."""
+    return "expired" if row.expired and row.state not in OVER else row.state
 
 
 def _origin(url: str) -> str:
@@ -367,8 +374,7 @@ async def _shown(installation: Installation, row: LinkRow) -> LinkSession:
         async with installation.store.transaction(row.space_id) as tx:
             there = await spaces.connections(tx, row.space_id, row.relink)
         label = there[0].label if there else ""
-    state = "expired" if row.expired and row.state not in OVER else row.state
-    return LinkSession(row, state, step, space, label)
+    return LinkSession(row, state_of(row), step, space, label)
 
 
 def _expect(link: LinkSession, *states: str) -> None:
@@ -398,18 +404,12 @@ async def _in_the_makers_name(installation: Installation, link: LinkSession) -> 
     return msgspec.structs.replace(installation, store=acting), link.space
 
 
-def _live(live: Live, link: LinkSession) -> LiveProvider:
-    if link.row.provider not in live:
-        raise NotFound(f"no provider {link.row.provider!r} is set up here")
-    return live[link.row.provider]
-
-
 async def _begun(
     installation: Installation, link: LinkSession, live: Live, relink: UUID | None, language: str
 ) -> None:
     at_work, space = await _in_the_makers_name(installation, link)
     mended = None if relink is None else await connections.by_id(at_work, space, relink)
-    provider = _live(live, link)
+    provider = one_of(live, link.row.provider)
     settings = installation.settings
     return_url = f"{settings.public_url.rstrip('/')}{RETURN_PATH}" if settings.public_url else None
     await _take(installation, link)
@@ -438,7 +438,7 @@ async def _proceed(
     at_work, space = await _in_the_makers_name(installation, link)
     relink = link.row.relink
     mended = None if relink is None else await connections.by_id(at_work, space, relink)
-    provider = _live(live, link)
+    provider = one_of(live, link.row.provider)
     await _take(installation, link, asks=asks)
     try:
         step = await links.proceed(at_work, space, provider, said, mended)

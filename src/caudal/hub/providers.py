@@ -1,7 +1,7 @@
 """The providers of a process that stays up: each opened when it is first needed, closed with the process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -45,6 +45,13 @@ class Providers:
     async def close(self) -> None:
         """Close them all."""
         await self._stack.aclose()
+
+
+def one_of(there: Mapping[str, LiveProvider], name: str) -> LiveProvider:
+    """The provider of that name among those that are set up. Raises NotFound."""
+    if name not in there:
+        raise NotFound(f"the provider {name} isn't set up here")
+    return there[name]
 
 
 @asynccontextmanager

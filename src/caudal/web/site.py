@@ -85,9 +85,7 @@ class Site:
         self._providers = providers
         self._hasher = hasher
         self._limits = Limits(installation.settings.api.requests_per_minute)
-        self._headers = dict(HEADERS)
-        if installation.settings.public_url.startswith("https://"):
-            self._headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        self._headers = {**HEADERS, **browsers.over_https_alone(installation)}
         self._paths: dict[str, dict[str, Declared]] = {}
         for each in declared:
             self._paths.setdefault(each.path, {})[each.method] = each
@@ -151,10 +149,8 @@ class Site:
         return Shown(await sessions.session(self._installation, pair.access), pair)
 
     def _address(self, request: Request) -> str:
-        forwarded = None
-        if self._installation.settings.api.behind_proxy:
-            forwarded = request.headers.get("x-forwarded-for", "")
-        return browsers.address(request.client.host if request.client else "", forwarded)
+        peer = request.client.host if request.client else ""
+        return browsers.address(self._installation, peer, request.headers.get("x-forwarded-for", ""))
 
     async def _visit(
         self, declared: Declared, request: Request, who: Shown, language: Language, client: Client

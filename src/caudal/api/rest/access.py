@@ -84,10 +84,8 @@ async def seat(installation: Installation, who: Asking, space_id: UUID) -> tuple
 
 def address(installation: Installation, request: Request) -> str:
     """From where a request comes: what our own proxy says, if there is one, else who knocks."""
-    forwarded = None
-    if installation.settings.api.behind_proxy:
-        forwarded = request.headers.get("x-forwarded-for", "")
-    return browsers.address(request.client.host if request.client else "", forwarded)
+    peer = request.client.host if request.client else ""
+    return browsers.address(installation, peer, request.headers.get("x-forwarded-for", ""))
 
 
 def check_origin(request: Request) -> None:

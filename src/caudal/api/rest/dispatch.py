@@ -20,6 +20,7 @@ from caudal.api.rest.access import Asking
 from caudal.api.rest.endpoints import Call, Endpoint, InSpace, Made, Raw
 from caudal.api.rest.named import Named
 from caudal.api.rest.problems import Fault, Rejected
+from caudal.hub.identity import browsers
 from caudal.hub.identity.roles import Caller
 from caudal.hub.installation import Installation
 from caudal.hub.limits import Limits, Turn
@@ -63,9 +64,7 @@ class Api:
         self._providers = providers
         self._limits = Limits(installation.settings.api.requests_per_minute)
         self._shared = shared
-        self._headers = dict(_HEADERS)
-        if installation.settings.public_url.startswith("https://"):
-            self._headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        self._headers = {**_HEADERS, **browsers.over_https_alone(installation)}
         self._paths: dict[str, dict[str, Endpoint]] = {}
         for each in endpoints:
             self._paths.setdefault(each.path, {})[each.method] = each

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from caudal.hub import choices, connections, ledger, refreshing, syncs
 from caudal.hub.identity.roles import Scope
-from caudal.model.errors import NotFound
+from caudal.hub.providers import one_of
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import LinkedConnection
 from caudal.web.routing import Declared, action, page
@@ -29,7 +29,7 @@ async def all_(visit: InSpace) -> Response:
 @page("/s/{space}/connections/{connection}", Scope.CONNECTIONS_READ)
 async def one(visit: InSpace) -> Response:
     """One: its accounts, its runs, what could not be understood."""
-    there = await _found(visit)
+    there = await connections.read(visit.installation, visit.space, visit.id("connection"))
     live = there.reference is not None and there.state != "revoked"
     shown = await choices.accounts(visit.installation, visit.space, there)
     return await visit.show(
@@ -50,7 +50,7 @@ async def refresh(visit: InSpace) -> Response:
     there = await connections.by_id(visit.installation, visit.space, visit.id("connection"))
 
     async def live(name: str) -> LiveProvider:
-        return _live(visit, name)
+        return one_of(visit.providers, name)
 
     done = await refreshing.refresh(visit.installation, visit.space, [there], live)
     path = f"/connections/{there.connection_id}"
@@ -86,23 +86,8 @@ async def history(visit: InSpace) -> Response:
 async def end(visit: InSpace) -> Response:
     """End it, at its provider and here."""
     there = await connections.by_id(visit.installation, visit.space, visit.id("connection"))
-    await syncs.unlink(visit.installation, visit.space, there, _live(visit, there.provider))
+    await syncs.unlink(visit.installation, visit.space, there, one_of(visit.providers, there.provider))
     return visit.go("/connections", said="connection.was_ended")
-
-
-async def _found(visit: InSpace) -> LinkedConnection:
-    wanted = visit.id("connection")
-    for each in await connections.linked(visit.installation, visit.space):
-        if each.connection_id == wanted:
-            return each
-    raise NotFound("no such connection in this space")
-
-
-def _live(visit: InSpace, name: str) -> LiveProvider:
-    found = visit.providers.get(name)
-    if found is None:
-        raise NotFound(f"the provider {name} isn't set up here")
-    return found
 
 
 def _way(connection: LinkedConnection) -> str:

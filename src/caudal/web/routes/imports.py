@@ -1,8 +1,6 @@
 """Statement files, dropped or chosen, and what taking them in did."""
 
-import asyncio
-import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
@@ -12,7 +10,6 @@ from caudal.hub import imports, ledger
 from caudal.hub.identity.roles import Scope
 from caudal.hub.imports import FileReport
 from caudal.model.errors import CaudalError, ConflictError, Malformed, MoneyError, NotFound
-from caudal.providers.file.provider import FileDrop
 from caudal.web.forms import Upload
 from caudal.web.routing import Declared, action, page
 from caudal.web.views.common import Choice, Proof
@@ -52,12 +49,9 @@ async def take(visit: InSpace) -> Response:
 async def _one(visit: InSpace, file: Upload, account: str | None) -> Taken:
     name = _named(file.name)
     try:
-        with tempfile.TemporaryDirectory(prefix="caudal-") as folder:
-            path = Path(folder) / name
-            await asyncio.to_thread(path.write_bytes, file.data)
-            drop = FileDrop(path, account=account)
-            done = await imports.import_file(visit.installation, visit.space, drop)
-            return Taken(name, done, tuple((each.account, verdict(each)) for each in done.proofs))
+        sent = (name, file.data)
+        done = await imports.import_sent(visit.installation, visit.space, sent, account=account)
+        return Taken(name, done, tuple((each.account, verdict(each)) for each in done.proofs))
     except (Malformed, ConflictError, NotFound, MoneyError) as error:
         return Taken(name, None, refused=_plain(error))
 

@@ -3,7 +3,9 @@
 Every step is a form, and the page says by itself what is next: it may be left and opened again anywhere.
 """
 
+from collections.abc import Awaitable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import HTMLResponse, Response
@@ -32,17 +34,13 @@ async def new(visit: InSpace) -> Response:
 async def begin(visit: InSpace) -> Response:
     """One's own link, here."""
     form = await visit.form()
-    wish = Wish(provider=form.choice("provider", visit.providers.keys()), return_url="")
-    made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
-    return visit.out(f"/link/{made.token}")
+    return await _made(visit, Wish(provider=form.choice("provider", visit.providers.keys())))
 
 
 @action("/s/{space}/connections/{connection}/relink", Scope.CONNECTIONS_MANAGE)
 async def mend(visit: InSpace) -> Response:
     """A connection of one's own, to be mended."""
-    wish = Wish(relink=visit.id("connection"))
-    made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
-    return visit.out(f"/link/{made.token}")
+    return await _made(visit, Wish(relink=visit.id("connection")))
 
 
 @page("/link/return", Entry.GUEST)
@@ -89,12 +87,10 @@ async def reconsider(visit: Guest) -> Response:
 async def agree(visit: Guest) -> Response:
     """Yes: to the bank."""
     there = await _opened(visit)
-    try:
-        await link_sessions.agree(visit.installation, there, visit.providers, visit.language[:2])
-    except (ProviderError, ConfigError) as error:
-        return await _shown(visit, there, trouble=type(error).__name__, status=502)
-    answer = visit.go(_path(visit))
-    cookies.hold_link(answer, visit.request.path_params["token"])
+    asked = link_sessions.agree(visit.installation, there, visit.providers, visit.language[:2])
+    answer = await _stepped(visit, there, asked)
+    if answer.status_code == HTTPStatus.SEE_OTHER:
+        cookies.hold_link(answer, visit.request.path_params["token"])
     return answer
 
 
@@ -106,22 +102,17 @@ async def answer(visit: Guest) -> Response:
     step = there.step
     names = list(step.fields) if isinstance(step, link_sessions.Asking) else []
     values = {name: form.raw(f"{_FIELD}{at}")[:2_000] for at, name in enumerate(names)}
-    try:
-        await link_sessions.answer(visit.installation, there, visit.providers, values)
-    except ProviderError as error:
-        return await _shown(visit, there, trouble=type(error).__name__, status=502)
-    return visit.go(_path(visit))
+    return await _stepped(
+        visit, there, link_sessions.answer(visit.installation, there, visit.providers, values)
+    )
 
 
 @action("/link/{token}/poll", Entry.GUEST)
 async def poll(visit: Guest) -> Response:
     """Is the bank's page done with?"""
     there = await _opened(visit)
-    try:
-        await link_sessions.poll(visit.installation, there, visit.providers)
-    except ProviderError as error:
-        return await _shown(visit, there, trouble=type(error).__name__)
-    return visit.go(_path(visit))
+    asked = link_sessions.poll(visit.installation, there, visit.providers)
+    return await _stepped(visit, there, asked, status=200)
 
 
 @action("/link/{token}/conclude", Entry.GUEST)
@@ -130,13 +121,10 @@ async def conclude(visit: Guest) -> Response:
     there = await _opened(visit)
     form = await visit.form()
     again = form.text("again") == "yes"
-    try:
-        await link_sessions.conclude(
-            visit.installation, there, visit.providers, visit.language[:2], again=again
-        )
-    except ProviderError as error:
-        return await _shown(visit, there, trouble=type(error).__name__, status=502)
-    return visit.go(_path(visit))
+    asked = link_sessions.conclude(
+        visit.installation, there, visit.providers, visit.language[:2], again=again
+    )
+    return await _stepped(visit, there, asked)
 
 
 @action("/link/{token}/abandon", Entry.GUEST)
@@ -153,6 +141,22 @@ async def select(visit: Guest) -> Response:
     form = await visit.form()
     await link_sessions.select(visit.installation, there, form.all("account"))
     return visit.go(_path(visit), said="link.accounts_kept")
+
+
+async def _made(visit: InSpace, wish: Wish) -> Response:
+    made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
+    return visit.out(f"/link/{made.token}")
+
+
+async def _stepped(
+    visit: Guest, there: LinkSession, step: Awaitable[object], *, status: int = 502
+) -> Response:
+    """To what is next; where the provider wouldn't go on, the page as it is, saying so."""
+    try:
+        await step
+    except (ProviderError, ConfigError) as error:
+        return await _shown(visit, there, trouble=type(error).__name__, status=status)
+    return visit.go(_path(visit))
 
 
 async def _opened(visit: Guest) -> LinkSession:

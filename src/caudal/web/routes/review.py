@@ -1,6 +1,9 @@
 """What deserves a person's look, asked one question at a time."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Final, Literal
+from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
@@ -98,24 +101,11 @@ def _pairs(found: Review, base: str) -> list[Pair]:
 
 
 def _pair(kind: Kind, asked: Question, base: str) -> Pair:
+    shared = {"account": asked.account, "currency": asked.currency, "base": base}
     return Pair(
         kind=kind,
-        one=TransactionLine(
-            name=asked.description or asked.account,
-            account=asked.account,
-            href=f"{base}/transactions/{asked.one_id}",
-            booked_on=asked.booked_on,
-            amount=asked.amount,
-            currency=asked.currency,
-        ),
-        other=TransactionLine(
-            name=asked.other_description or asked.account,
-            account=asked.account,
-            href=f"{base}/transactions/{asked.other_id}",
-            booked_on=asked.other_on,
-            amount=asked.other_amount,
-            currency=asked.currency,
-        ),
+        one=_side(asked.one_id, asked.booked_on, asked.amount, asked.description, **shared),
+        other=_side(asked.other_id, asked.other_on, asked.other_amount, asked.other_description, **shared),
         one_id=str(asked.one_id),
         other_id=str(asked.other_id),
         found=_findings(asked.found),
@@ -123,27 +113,44 @@ def _pair(kind: Kind, asked: Question, base: str) -> Pair:
 
 
 def _transfer(asked: TransferRow, base: str) -> Pair:
+    out = asked.out_counterparty or asked.out_description
+    into = asked.into_counterparty or asked.into_description
     return Pair(
         kind="transfer",
-        one=TransactionLine(
-            name=asked.out_counterparty or asked.out_description or asked.out_account,
+        one=_side(
+            asked.out_id,
+            asked.out_on,
+            asked.out_amount,
+            out,
             account=asked.out_account,
-            href=f"{base}/transactions/{asked.out_id}",
-            booked_on=asked.out_on,
-            amount=asked.out_amount,
             currency=asked.out_currency,
+            base=base,
         ),
-        other=TransactionLine(
-            name=asked.into_counterparty or asked.into_description or asked.into_account,
+        other=_side(
+            asked.into_id,
+            asked.into_on,
+            asked.into_amount,
+            into,
             account=asked.into_account,
-            href=f"{base}/transactions/{asked.into_id}",
-            booked_on=asked.into_on,
-            amount=asked.into_amount,
             currency=asked.into_currency,
+            base=base,
         ),
         one_id=str(asked.out_id),
         other_id=str(asked.into_id),
         found=_findings(asked.found),
+    )
+
+
+def _side(
+    of: UUID, on: date, amount: Decimal, name: str, *, account: str, currency: str, base: str
+) -> TransactionLine:
+    return TransactionLine(
+        name=name or account,
+        account=account,
+        href=f"{base}/transactions/{of}",
+        booked_on=on,
+        amount=amount,
+        currency=currency,
     )
 
 

@@ -11,7 +11,7 @@ from caudal.api.rest.endpoints import Endpoint, InSpace, Page, delete, get, patc
 from caudal.api.rest.forms import Asked, Cursor, Paged, Text, Told
 from caudal.hub import choices, connections, ledger, refreshing, syncs
 from caudal.hub.identity.roles import Scope
-from caudal.model.errors import NotFound
+from caudal.hub.providers import one_of
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import ChosenAccount, LinkedConnection
 
@@ -131,10 +131,7 @@ async def list_connections(call: InSpace) -> Page[Connection]:
 @get("/v1/spaces/{space_id}/connections/{connection_id}", Scope.CONNECTIONS_READ, tag="connections")
 async def read_connection(call: InSpace, connection_id: UUID) -> Connection:
     """A connection."""
-    for each in await connections.linked(call.installation, call.space):
-        if each.connection_id == connection_id:
-            return connection(each)
-    raise NotFound("no such connection in this space")
+    return connection(await connections.read(call.installation, call.space, connection_id))
 
 
 @post(
@@ -145,7 +142,7 @@ async def refresh_connection(call: InSpace, connection_id: UUID) -> Refresh:
     one = await connections.by_id(call.installation, call.space, connection_id)
 
     async def live(name: str) -> LiveProvider:
-        return _live(call, name)
+        return one_of(call.providers, name)
 
     found = await refreshing.refresh(call.installation, call.space, [one], live)
     return Refresh(
@@ -195,14 +192,7 @@ async def limit_history(call: InSpace, connection_id: UUID, body: History) -> No
 async def end_connection(call: InSpace, connection_id: UUID) -> None:
     """End a connection, at its provider and here: its secrets are gone, what it told stays."""
     one = await connections.by_id(call.installation, call.space, connection_id)
-    await syncs.unlink(call.installation, call.space, one, _live(call, one.provider))
-
-
-def _live(call: InSpace, name: str) -> LiveProvider:
-    found = call.providers.get(name)
-    if found is None:
-        raise NotFound(f"the provider {name} isn't set up here")
-    return found
+    await syncs.unlink(call.installation, call.space, one, one_of(call.providers, one.provider))
 
 
 def _shown(found: list[ChosenAccount]) -> Page[ShownAccount]:

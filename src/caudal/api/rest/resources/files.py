@@ -1,8 +1,5 @@
 """Statement files: looked through, and taken in."""
 
-import asyncio
-import tempfile
-from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,7 +9,6 @@ from caudal.api.rest.endpoints import Endpoint, InSpace, Raw, post
 from caudal.api.rest.forms import Asked, Code, Told
 from caudal.hub import imports
 from caudal.hub.identity.roles import Scope
-from caudal.providers.file.provider import FileDrop
 
 FileName = Annotated[str, Meta(max_length=60, pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$")]
 """What it is called: no path. 60 characters are at most the 240 bytes that a file system takes."""
@@ -57,11 +53,13 @@ async def import_file(call: InSpace, query: FileQuery, body: Raw) -> Import:
     Taken in twice, or beside another that overlaps it, it adds nothing twice. One that can't be read whole is refused,
     and nothing is written.
     """
-    with tempfile.TemporaryDirectory(prefix="caudal-") as folder:
-        path = Path(folder) / query.name
-        await asyncio.to_thread(path.write_bytes, body.data)
-        drop = FileDrop(path, account=query.account, currency=query.currency)
-        done = await imports.import_file(call.installation, call.space, drop)
+    done = await imports.import_sent(
+        call.installation,
+        call.space,
+        (query.name, body.data),
+        account=query.account,
+        currency=query.currency,
+    )
     return Import(
         query.name,
         done.format,

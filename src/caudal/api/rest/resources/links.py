@@ -10,7 +10,7 @@ from caudal.api.rest.endpoints import Endpoint, InSpace, Page, delete, get, post
 from caudal.api.rest.forms import Asked, Limit, Told
 from caudal.hub import link_sessions
 from caudal.hub.identity.roles import Scope
-from caudal.hub.link_sessions import OVER, Wish
+from caudal.hub.link_sessions import Wish
 from caudal.store.links import LinkRow
 
 Name = Annotated[str, Meta(max_length=300)]
@@ -109,7 +109,7 @@ async def abandon_link_session(call: InSpace, session_id: UUID) -> None:
 def _link(row: LinkRow) -> Link:
     return Link(
         row.session_id,
-        "expired" if row.expired and row.state not in OVER else row.state,
+        link_sessions.state_of(row),
         row.provider,
         row.relink,
         row.app,
