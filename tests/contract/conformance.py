@@ -9,6 +9,7 @@ A provider's test says in a `Rig` what is its own, and inherits the rest::
 import asyncio
 import inspect
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -38,6 +39,7 @@ from caudal.model.errors import (
 from caudal.providers.base import (
     Access,
     Capability,
+    Catalogue,
     Conclude,
     Declaration,
     Delivery,
@@ -474,6 +476,25 @@ class Conformance:
             if not self.rig.signed:
                 said = [signal for each in deliveries for signal in bench.live.signals_of(each.body)]
                 assert not [each for each in said if isinstance(each, EndedSignal | UserNeededSignal)]
+
+        self.with_bench(work)
+
+    def test_the_institution_of_a_link_is_one_that_it_lists(self) -> None:
+        async def work(bench: Bench) -> None:
+            live = bench.live
+            declared = Capability.INSTITUTIONS in self.rig.declaration.capabilities
+            assert isinstance(live, Catalogue) == declared
+            if not isinstance(live, Catalogue):
+                return
+            told = [each for page in [page async for page in live.institutions()] for each in page]
+            assert len({each.reference for each in told}) == len(told) > 0
+            for each in told:
+                assert each.reference
+                assert each.name
+                assert each.countries
+                assert all(re.fullmatch("[A-Z]{2}", country) for country in each.countries)
+            linked = (await bench.access()).institution
+            assert linked in {each.reference for each in told}
 
         self.with_bench(work)
 

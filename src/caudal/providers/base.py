@@ -1,9 +1,9 @@
 """What a provider is. Whoever adds one reads this file, and touches nothing outside their own folder."""
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -28,6 +28,8 @@ class Capability(enum.StrEnum):
     """A connection that needs its person can be mended, and stays the same connection."""
     REDIRECT = "redirect"
     """Linking sends the person back to an address of ours, which `LinkRequest.return_url` then always names."""
+    INSTITUTIONS = "institutions"
+    """Tells which institutions can be linked (`Catalogue`)."""
     REFRESH = "refresh"
     REVOKE = "revoke"
     WEBHOOKS = "webhooks"
@@ -373,6 +375,28 @@ class LiveProvider(Provider[Access], Protocol):
 
     def signals_of(self, body: bytes) -> list[Signal]:
         """What a genuine webhook says; [] where that doesn't concern us. Pure. Raises Malformed."""
+        ...
+
+
+class InstitutionOffered(msgspec.Struct, frozen=True):
+    """An institution that can be linked. `reference`: what `LinkRequest.institution` names it by; `countries`: ISO
+    3166-1 alpha-2; `working`: the provider knows of no trouble there; `investments_only`: as a `LinkRequest` says it.
+    """
+
+    reference: str
+    name: str
+    countries: tuple[str, ...]
+    working: bool = True
+    investments_only: bool = False
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """The part of an adapter that declares INSTITUTIONS."""
+
+    def institutions(self) -> AsyncIterator[Sequence[InstitutionOffered]]:
+        """Every institution that can be linked now by this installation's account at the provider, a page at a time; of
+        two of one reference the last counts. Raises the ProviderError family."""
         ...
 
 

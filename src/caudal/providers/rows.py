@@ -1,5 +1,6 @@
 """Lists of records as they come: each read by itself, so that one that can't be read keeps none of the others back."""
 
+import logging
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
@@ -8,6 +9,8 @@ from msgspec import Raw
 
 from caudal.model.changes import SourceRef, Unreadable
 from caudal.model.errors import MoneyError
+
+_LOG: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -30,3 +33,11 @@ def read_all(
         except UNREADABLE as error:
             bad.append(Unreadable(where, str(error) or "not a number", raw, ref))
     return good, bad
+
+
+def readable(rows: Sequence[Raw], into: type[T], where: str) -> list[T]:
+    """What can be read of a list that no money is told by; how many can't is said in the log."""
+    good, bad = read_all(rows, into, where)
+    if bad:
+        _LOG.warning("%s: %d of %d records can't be read: %s", where, len(bad), len(rows), bad[0].why)
+    return [each for each, _ in good]

@@ -59,6 +59,7 @@ class Bank(msgspec.Struct, frozen=True):
     display_name: str = ""
     country_codes: list[str] = []
     integration_type: str = ""
+    status: str = ""
     form_fields: list[Field] = []
 
 

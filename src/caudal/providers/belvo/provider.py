@@ -1,6 +1,6 @@
 """The provider `belvo`, whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -13,13 +13,14 @@ from caudal.providers.base import (
     Capability,
     Declaration,
     Delivery,
+    InstitutionOffered,
     LinkAnswer,
     LinkRequest,
     LinkStep,
     Pace,
     Signal,
 )
-from caudal.providers.belvo import pull, webhooks
+from caudal.providers.belvo import institutions, pull, webhooks
 from caudal.providers.belvo.client import BelvoClient, BelvoConfig, link_of
 from caudal.providers.belvo.errors import error_for
 from caudal.providers.belvo.link import Linking
@@ -39,6 +40,7 @@ CAPABILITIES: Final = frozenset(
         Capability.WINDOWS,
         Capability.LINK,
         Capability.RELINK,
+        Capability.INSTITUTIONS,
         Capability.REFRESH,
         Capability.REVOKE,
         Capability.WEBHOOKS,
@@ -98,6 +100,10 @@ class BelvoProvider(Context):
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""
         return pull.pull(self._client, access, cursor, self._clock)
+
+    def institutions(self) -> AsyncIterator[Sequence[InstitutionOffered]]:
+        """Which institutions can be linked: see `institutions`."""
+        return institutions.institutions(self._client, legacy=self._config.legacy)
 
     async def begin_link(self, request: LinkRequest) -> LinkStep:
         """Who it is, then Belvo's widget."""

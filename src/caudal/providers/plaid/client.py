@@ -1,6 +1,6 @@
 """How Plaid is asked: every call a POST of JSON, credentials in headers, one budget per operation (Plaid docs, API)."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -23,7 +23,12 @@ from caudal.providers.http import (
 from caudal.providers.plaid.answers import Decoder
 from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.errors import Refusal, error_for, judge, read_refusal, request_id
-from caudal.providers.plaid.payloads import Institution, InstitutionAnswer
+from caudal.providers.plaid.payloads import (
+    Institution,
+    InstitutionAnswer,
+    InstitutionsAnswer,
+    ListedInstitution,
+)
 
 API_VERSION: Final = "2020-09-14"
 """Sent always: without it the version is whatever Plaid's dashboard has for the account."""
@@ -33,6 +38,7 @@ CREDENTIAL: Final = "access_token"
 
 BUDGETS: Final[Mapping[str, Budget]] = {
     "accounts/get": Budget(15, 15_000),
+    "institutions/get": Budget(None, 50),
     "institutions/get_by_id": Budget(None, 400),
     "investments/holdings/get": Budget(15, 2_000),
     "investments/refresh": Budget(1, 100),
@@ -44,6 +50,10 @@ BUDGETS: Final[Mapping[str, Budget]] = {
 }
 """Per minute, for each Item and for all (Plaid docs, Rate limits: production). What isn't listed has no documented
 limit."""
+
+INSTITUTIONS_PER_PAGE: Final = 500
+"""As many as a page may hold (Plaid's OpenAPI, /institutions/get)."""
+_INSTITUTION_PAGES_MAX: Final = 200
 
 T = TypeVar("T")
 
@@ -142,8 +152,21 @@ class PlaidClient(Context):
         fields = {"institution_id": reference, "country_codes": self._countries}
         return (await self.get("institutions/get_by_id", fields, _INSTITUTION)).institution
 
+    async def institutions(self) -> AsyncIterator[list[ListedInstitution]]:
+        """Every institution of the countries we look in, a page at a time (Plaid docs, /institutions/get). Raises
+        Malformed for a list without an end."""
+        asked: dict[str, Any] = {"count": INSTITUTIONS_PER_PAGE, "country_codes": self._countries}
+        for page in range(_INSTITUTION_PAGES_MAX):
+            offset = page * INSTITUTIONS_PER_PAGE
+            answer = await self.get("institutions/get", {**asked, "offset": offset}, _INSTITUTIONS)
+            yield answer.institutions
+            if offset + INSTITUTIONS_PER_PAGE >= answer.total:
+                return
+        raise Malformed("plaid institutions/get", f"a list of more than {_INSTITUTION_PAGES_MAX} pages")
+
 
 _INSTITUTION: Final = msgspec.json.Decoder(InstitutionAnswer)
+_INSTITUTIONS: Final = msgspec.json.Decoder(InstitutionsAnswer)
 
 
 def access_token(access: Access) -> str:

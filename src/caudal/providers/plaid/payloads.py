@@ -239,6 +239,22 @@ class Institution(msgspec.Struct):
     routing_numbers: list[str] | None = None
 
 
+class ListedInstitution(msgspec.Struct):
+    """One of a list of them, with what can be had there."""
+
+    institution_id: Id
+    name: str = ""
+    country_codes: list[str] = []
+    products: list[str] = []
+
+
+class InstitutionsAnswer(msgspec.Struct):
+    """/institutions/get: a page. `total`: how many there are."""
+
+    institutions: list[ListedInstitution]
+    total: int
+
+
 class InstitutionAnswer(msgspec.Struct):
     """/institutions/get_by_id."""
 

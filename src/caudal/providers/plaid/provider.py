@@ -1,6 +1,6 @@
 """The provider `plaid`, whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import httpx
@@ -11,6 +11,7 @@ from caudal.providers.base import (
     Capability,
     Declaration,
     Delivery,
+    InstitutionOffered,
     LinkAnswer,
     LinkRequest,
     LinkStep,
@@ -18,7 +19,7 @@ from caudal.providers.base import (
 )
 from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
-from caudal.providers.plaid import pull
+from caudal.providers.plaid import institutions, pull
 from caudal.providers.plaid.client import EMPTY, PlaidClient
 from caudal.providers.plaid.config import PlaidConfig
 from caudal.providers.plaid.errors import OVER, PRODUCT_OFF, Refusal, error_for
@@ -36,6 +37,7 @@ CAPABILITIES: Final = frozenset(
         Capability.WINDOWS,
         Capability.LINK,
         Capability.RELINK,
+        Capability.INSTITUTIONS,
         Capability.REFRESH,
         Capability.REVOKE,
         Capability.WEBHOOKS,
@@ -99,6 +101,10 @@ class PlaidProvider(Context):
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""
         return pull.pull(self._client, access, cursor, self._clock, self._config.country_codes)
+
+    def institutions(self) -> AsyncIterator[Sequence[InstitutionOffered]]:
+        """Which institutions can be linked: see `institutions`."""
+        return institutions.institutions(self._client)
 
     async def begin_link(self, request: LinkRequest) -> LinkStep:
         """Where to send the person: Plaid's own page (Hosted Link)."""

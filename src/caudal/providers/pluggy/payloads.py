@@ -63,12 +63,19 @@ class UserAction(_Told):
     expires_at: datetime | None = None
 
 
+class Health(_Told):
+    """`status`: ``ONLINE``, ``UNSTABLE`` or ``OFFLINE``."""
+
+    status: str = ""
+
+
 class Connector(_Told):
     id: int
     name: str = ""
     country: str | None = None
     credentials: list[Credential] | None = None
     is_sandbox: bool | None = None
+    health: Health | None = None
 
 
 class Product(_Told):

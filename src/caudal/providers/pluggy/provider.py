@@ -1,6 +1,6 @@
 """The provider `pluggy`, whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import httpx
@@ -12,6 +12,7 @@ from caudal.providers.base import (
     Capability,
     Declaration,
     Delivery,
+    InstitutionOffered,
     LinkAnswer,
     LinkRequest,
     LinkStep,
@@ -19,7 +20,7 @@ from caudal.providers.base import (
 )
 from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
-from caudal.providers.pluggy import pull
+from caudal.providers.pluggy import institutions, pull
 from caudal.providers.pluggy.client import PluggyClient, PluggyConfig
 from caudal.providers.pluggy.link import Linking
 from caudal.providers.pluggy.payloads import Count, Item
@@ -79,6 +80,10 @@ class PluggyProvider(Context):
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""
         return pull.pull(self._client, access, cursor)
+
+    def institutions(self) -> AsyncIterator[Sequence[InstitutionOffered]]:
+        """Which institutions can be linked: see `institutions`."""
+        return institutions.institutions(self._client)
 
     async def begin_link(self, request: LinkRequest) -> LinkStep:
         """Where to send the person, or what to ask for."""

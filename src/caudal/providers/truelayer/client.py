@@ -28,7 +28,7 @@ from caudal.providers.http import (
 )
 from caudal.providers.truelayer.config import JWKS_PATH, TrueLayerConfig
 from caudal.providers.truelayer.errors import Refusal, correlation, error_for, judge, read_refusal
-from caudal.providers.truelayer.payloads import Results
+from caudal.providers.truelayer.payloads import OfferedBank, Results
 
 BUDGETS: Final[Mapping[str, Budget]] = {}
 """General limits are not published (contract, §5); what a bank bears in a day is kept by the pace."""
@@ -143,6 +143,15 @@ class TrueLayerClient:
             return refusal
         raise refusal
 
+    async def banks(self) -> list[OfferedBank]:
+        """Every bank that TrueLayer knows for this client, offered by its links or not."""
+        query = {"clientId": self._config.client_id}
+        answer = await self._auth.send(Call("api/providers", "GET", "/api/providers", query=query))
+        told = _read("api/providers", answer, _BANKS)
+        if isinstance(told, Refusal):
+            raise error_for(told)
+        return told
+
     async def keys(self) -> bytes:
         """The keys that webhooks are signed with: JWKS (RFC 7517)."""
         call = Call("webhooks/jwks", "GET", JWKS_PATH, within=KEYS_WITHIN)
@@ -177,3 +186,4 @@ def _read(
 
 _JSON: Final = {"Content-Type": "application/json"}
 _RESULTS: Final = msgspec.json.Decoder(Results)
+_BANKS: Final = msgspec.json.Decoder(list[OfferedBank])

@@ -33,6 +33,21 @@ class Results(msgspec.Struct):
     status: str = "Succeeded"
 
 
+class Availability(msgspec.Struct):
+    """How a bank is."""
+
+    recommended_status: str = ""
+
+
+class OfferedBank(msgspec.Struct):
+    """One of GET /api/providers. `country`: in small letters, the United Kingdom's is ``uk``."""
+
+    provider_id: Annotated[str, Meta(min_length=1)]
+    country: str
+    display_name: str = ""
+    availability: Availability | None = None
+
+
 class TrueLayerError(msgspec.Struct, frozen=True):
     """The body of a refusal, by the data API and the authentication server alike."""
 

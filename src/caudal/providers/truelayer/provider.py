@@ -1,6 +1,6 @@
 """The provider `truelayer`, whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import httpx
@@ -15,6 +15,7 @@ from caudal.providers.base import (
     Declaration,
     Delivery,
     FetchSignal,
+    InstitutionOffered,
     LinkAnswer,
     LinkRequest,
     LinkStep,
@@ -22,7 +23,7 @@ from caudal.providers.base import (
 )
 from caudal.providers.context import Context
 from caudal.providers.http import Budgets, Clock, HttpBounds, Observer, SystemClock
-from caudal.providers.truelayer import pull
+from caudal.providers.truelayer import institutions, pull
 from caudal.providers.truelayer.client import TrueLayerClient
 from caudal.providers.truelayer.config import TrueLayerConfig
 from caudal.providers.truelayer.errors import TOKEN_DEAD, error_for
@@ -39,6 +40,7 @@ CAPABILITIES: Final = frozenset(
         Capability.WINDOWS,
         Capability.LINK,
         Capability.RELINK,
+        Capability.INSTITUTIONS,
         Capability.REDIRECT,
         Capability.REVOKE,
     }
@@ -102,6 +104,10 @@ class TrueLayerProvider(Context):
     def pull(self, access: Access, cursor: Cursor) -> AsyncIterator[Page]:
         """The connection's pages after `cursor`: see `pull`."""
         return pull.pull(self._client, access, cursor, self._clock, self._config)
+
+    def institutions(self) -> AsyncIterator[Sequence[InstitutionOffered]]:
+        """Which institutions can be linked: see `institutions`."""
+        return institutions.institutions(self._client, self._config)
 
     async def begin_link(self, request: LinkRequest) -> LinkStep:
         """Where to send the person: TrueLayer's auth dialog."""
