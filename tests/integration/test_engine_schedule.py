@@ -85,6 +85,28 @@ def test_a_connection_is_due_when_it_is_linked_and_queued_once_however_many_look
     assert 0.8 * 3_600 - 5 <= seconds <= 3_600
 
 
+def test_what_is_paused_is_neither_due_nor_queued_and_due_at_once_when_it_goes_on(conninfo: str) -> None:
+    async def act(store: Store) -> None:
+        there = await linked(store)
+        work = SyncWork(there.space_id, there.connection_id, "webhook", Priority.WEBHOOK)
+
+        async def asked(*, paused: bool) -> bool:
+            async with store.transaction(there.space_id) as tx:
+                other = await spaces.pause(tx, there.space_id, there.connection_id, paused=paused)
+                await jobs.enqueue_syncs(tx, [work])
+            return other
+
+        assert await asked(paused=True)
+        assert not await asked(paused=True)
+        assert await due(store) == 0
+        assert queue(conninfo) == []
+        assert await asked(paused=False)
+        assert [row[1] for row in queue(conninfo)] == ["webhook"]
+        assert await due(store) == 0  # it is queued already
+
+    with_store(conninfo, act)
+
+
 def test_what_is_queued_already_moves_forward_and_is_not_queued_twice(conninfo: str) -> None:
     async def act(store: Store) -> None:
         there = await linked(store)

@@ -18,6 +18,7 @@ from caudal.providers.base import (
     Linked,
     LinkRequest,
     LinkState,
+    Mended,
     Poll,
     Waiting,
 )
@@ -218,3 +219,34 @@ def test_what_is_over_leads_nowhere(settings: Settings) -> None:
                 assert (await guest.post(f"{path}/{step}")).status_code == 409, step
 
     at_hub(settings, work, Stepping([]).live)
+
+
+def test_a_connection_rests_until_its_person_goes_on_or_mends_it(settings: Settings) -> None:
+    bank = Stepping([visit(), LINKED, visit(), Mended()])
+
+    async def work(hub: Hub) -> None:
+        ana, space = await hub.home()
+        _, path = await made(ana, space, provider=NAME)
+        async with browsing(hub) as guest:
+            await guest.post(f"{path}/agree")
+            await guest.post(f"{path}/poll")
+        [there] = (await ana.get(f"/v1/spaces/{space}/connections"))["data"]
+        one = f"/v1/spaces/{space}/connections/{there['connection_id']}"
+        assert there["paused_at"] is None
+        paused = await ana.post(f"{one}/pause")
+        assert paused["paused_at"] is not None
+        assert (await ana.post(f"{one}/pause"))["paused_at"] == paused["paused_at"]
+        refreshed = await ana.post(f"{one}/refresh")
+        assert "paused" in refreshed["connections"][0]["error"]
+        assert (await ana.post(f"{one}/resume"))["paused_at"] is None
+        await ana.post(f"{one}/pause")
+        _, path = await made(ana, space, relink=there["connection_id"])
+        async with browsing(hub) as guest:
+            await guest.post(f"{path}/agree")
+            await guest.post(f"{path}/poll")
+        assert (await ana.get(one))["paused_at"] is None
+        told = [each["kind"] for each in (await ana.get(f"/v1/spaces/{space}/events"))["data"]]
+        rests = [kind for kind in told if kind in ("connection.paused", "connection.resumed")]
+        assert rests == ["connection.paused", "connection.resumed"] * 2
+
+    at_hub(settings, work, bank.live)

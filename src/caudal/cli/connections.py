@@ -107,7 +107,9 @@ def connections(space: str | None, *, as_json: bool) -> None:
         rows.add_row(
             show.text(each.label),
             each.provider,
-            each.state + (f"\n[yellow]{show.text(note)}[/yellow]" if note else ""),
+            ("paused, " if each.paused_at else "")
+            + each.state
+            + (f"\n[yellow]{show.text(note)}[/yellow]" if note else ""),
             str(each.accounts),
             last,
         )
@@ -150,6 +152,36 @@ async def _synced(
     if not quiet:
         show_sync(report)
     return report
+
+
+@click.command()
+@click.argument("name", metavar="CONNECTION")
+@space_option
+def pause(name: str, space: str | None) -> None:
+    """Pull nothing from a connection any more, until it is resumed. It stays linked."""
+
+    async def work(opened: Installation, chosen: Space) -> str:
+        connection = await hub_connections.find(opened, chosen, name)
+        await choices.pause(opened, chosen, connection)
+        return connection.label
+
+    label = with_space(space, work)
+    show.console.print(f"“{show.text(label)}” rests: `caudal resume` lets it go on")
+
+
+@click.command()
+@click.argument("name", metavar="CONNECTION")
+@space_option
+def resume(name: str, space: str | None) -> None:
+    """Pull from a connection again that was paused."""
+
+    async def work(opened: Installation, chosen: Space) -> str:
+        connection = await hub_connections.find(opened, chosen, name)
+        await choices.resume(opened, chosen, connection)
+        return connection.label
+
+    label = with_space(space, work)
+    show.console.print(f"“{show.text(label)}” goes on: a worker pulls it, or `caudal sync` does")
 
 
 def show_sync(report: SyncReport) -> None:

@@ -32,6 +32,8 @@ _COMMANDS: Final = {
     "sync": ("caudal.cli.connections", "sync"),
     "status": ("caudal.cli.status", "status"),
     "choose": ("caudal.cli.connections", "choose"),
+    "pause": ("caudal.cli.connections", "pause"),
+    "resume": ("caudal.cli.connections", "resume"),
     "unlink": ("caudal.cli.connections", "unlink"),
     "accounts": ("caudal.cli.ledger", "accounts"),
     "transactions": ("caudal.cli.ledger", "transactions"),

@@ -77,6 +77,8 @@ def _notes(each: ConnectionStatus) -> Iterator[str]:
         yield (
             f"{each.state.replace('_', ' ')}: {each.reason}" if each.reason else each.state.replace("_", " ")
         )
+    if each.freshness == "paused":
+        yield "paused: `caudal resume` lets it go on"
     if each.action:
         yield each.action
     if each.failures:

@@ -518,6 +518,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     last_run_at: str | None
     last_outcome: str | None
     last_error: str | None
+    paused_at: str | None
 
 
 class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
@@ -1324,6 +1325,28 @@ class Operations(Core):
             body={"days": days},
         )
 
+    def pause_connection(
+        self, space_id: UUID | str, connection_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> Connection:
+        """Pull nothing any more, whoever asks, until it is resumed or mended. It stays linked; its provider isn't told."""
+        return self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/pause",
+            Connection,
+            key=idempotency_key,
+        )
+
+    def resume_connection(
+        self, space_id: UUID | str, connection_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> Connection:
+        """Pull again, now and as before."""
+        return self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/resume",
+            Connection,
+            key=idempotency_key,
+        )
+
     def import_file(
         self,
         space_id: UUID | str,
@@ -2096,6 +2119,28 @@ class AsyncOperations(AsyncCore):
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/history",
             type(None),
             body={"days": days},
+        )
+
+    async def pause_connection(
+        self, space_id: UUID | str, connection_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> Connection:
+        """Pull nothing any more, whoever asks, until it is resumed or mended. It stays linked; its provider isn't told."""
+        return await self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/pause",
+            Connection,
+            key=idempotency_key,
+        )
+
+    async def resume_connection(
+        self, space_id: UUID | str, connection_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> Connection:
+        """Pull again, now and as before."""
+        return await self._ask(
+            "POST",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/resume",
+            Connection,
+            key=idempotency_key,
         )
 
     async def import_file(

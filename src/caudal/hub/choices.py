@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from caudal.hub import audit
 from caudal.hub.installation import Installation
 from caudal.model.errors import NotFound
-from caudal.store import jobs, spaces
+from caudal.store import events, jobs, spaces
 from caudal.store.database import Transaction
 from caudal.store.jobs import Priority, SyncWork
 from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
@@ -46,6 +46,32 @@ async def limit_history(
             await _pull_anew(tx, space, connection)
         told = {"connection": str(connection.connection_id), "days": "all" if days is None else str(days)}
         await audit.note(tx, installation, space, "connection.history_limited", told)
+
+
+async def pause(installation: Installation, space: Space, connection: LinkedConnection) -> None:
+    """Pull nothing any more, whoever asks, until it is resumed or mended. A run that is under way ends as it would; the
+    provider isn't told, and keeps what it costs."""
+    await _rest(installation, space, connection, paused=True)
+
+
+async def resume(installation: Installation, space: Space, connection: LinkedConnection) -> None:
+    """Pull again, now and as before."""
+    await _rest(installation, space, connection, paused=False)
+    await jobs.announce(installation.store, ["sync"])
+
+
+async def _rest(
+    installation: Installation, space: Space, connection: LinkedConnection, *, paused: bool
+) -> None:
+    async with installation.store.transaction(space.space_id) as tx:
+        if not await spaces.pause(tx, space.space_id, connection.connection_id, paused=paused):
+            return
+        if not paused:
+            work = SyncWork(space.space_id, connection.connection_id, "manual", Priority.MANUAL)
+            await jobs.enqueue_syncs(tx, [work])
+        act = "connection.paused" if paused else "connection.resumed"
+        await audit.note(tx, installation, space, act, {"connection": str(connection.connection_id)})
+        await events.write(tx, space.space_id, connection.connection_id)
 
 
 def _called(there: Sequence[ChosenAccount], name: str) -> list[ChosenAccount]:

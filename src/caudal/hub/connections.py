@@ -51,11 +51,17 @@ async def by_id(installation: Installation, space: Space, connection_id: UUID) -
 
 
 async def wanted(installation: Installation, space: Space, names: Sequence[str]) -> list[LinkedConnection]:
-    """The connections so named; without names every live one. Raises NotFound where there is none, ConflictError."""
+    """The connections so named; without names every live one that isn't paused. Raises NotFound where there is
+    none, ConflictError."""
     if names:
         return [await find(installation, space, name) for name in names]
     there = await linked(installation, space)
     live = [each for each in there if each.reference is not None and each.state != "revoked"]
+    if live and all(each.paused_at is not None for each in live):
+        raise ConflictError(
+            f"every connection in space {space.name} is paused: `caudal resume` lets one go on"
+        )
+    live = [each for each in live if each.paused_at is None]
     if not live:
         raise NotFound(f"no connection in space {space.name} to sync: `caudal link` makes one")
     return live

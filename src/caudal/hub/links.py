@@ -212,9 +212,10 @@ async def _mended(
         if secrets:
             await credentials.seal_in(tx, installation, space.space_id, relink.connection_id, secrets)
         await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
+        await spaces.pause(tx, space.space_id, relink.connection_id, paused=False)
         sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
         await jobs.enqueue_syncs(tx, [sync])
         details = {"connection": str(relink.connection_id), "provider": relink.provider}
         await audit.note(tx, installation, space, "connection.mended", details)
         await events.write(tx, space.space_id, relink.connection_id)
-    return msgspec.structs.replace(relink, state="active", state_reason="", state_action="")
+    return msgspec.structs.replace(relink, state="active", state_reason="", state_action="", paused_at=None)

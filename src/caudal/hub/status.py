@@ -30,8 +30,8 @@ _STALE_AFTER: Final = 2
 _NOT_OURS: Final = frozenset({"fine", "cancelled"})
 """Outcomes of calls that are no error: what was wanted, and what nobody waited for any more."""
 
-Freshness = Literal["fresh", "stale", "waiting"]
-"""``waiting``: linked a moment ago, and nothing told yet."""
+Freshness = Literal["fresh", "stale", "waiting", "paused"]
+"""``waiting``: linked a moment ago, and nothing told yet; ``paused``: by its person, so that nobody waits for it."""
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
@@ -218,6 +218,8 @@ def _connection(
     freshness: Freshness = "fresh" if row.lag_seconds is not None else "waiting"
     if (row.known_seconds if row.lag_seconds is None else row.lag_seconds) > patience:
         freshness = "stale"
+    if row.paused_at is not None:
+        freshness = "paused"
     return ConnectionStatus(
         space=space,
         space_id=row.space_id,

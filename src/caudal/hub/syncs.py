@@ -9,7 +9,7 @@ import msgspec
 
 from caudal.hub import audit, connections
 from caudal.hub.installation import Installation
-from caudal.model.errors import Revoked
+from caudal.model.errors import ConflictError, Revoked
 from caudal.providers import registry
 from caudal.providers.base import LiveProvider, Pace
 from caudal.store import events, ledger, secrets, spaces
@@ -49,10 +49,12 @@ async def sync(
     pages_max: int = sys.maxsize,
 ) -> SyncReport:
     """Pull the connection to its end, or as far as `pages_max`. Raises the ProviderError family, or Superseded where
-    another run has come further; what was committed before stays.
+    another run has come further, ConflictError where it is paused; what was committed before stays.
 
     Where the provider says that the connection is over, its secrets are taken away with it.
     """
+    if connection.paused_at is not None:
+        raise ConflictError(f"“{connection.label}” is paused: `caudal resume` lets it go on")
     try:
         access = await connections.access(installation, space, connection)
         job = engine.Job(

@@ -3,8 +3,8 @@
 Kinds: ``transactions.created | updated | settled | removed`` (``ids``, up to 500), ``transfers.linked | unlinked``
 (``transfers``, up to 500: ``id``, ``out``, ``in``), ``balance.updated``,
 ``proof.broken | mended``, ``account.doubted`` (``may_be``: another account), ``account.rebooked`` (``from`` which,
-and its ``source_accounts`` that came), ``connection.state | user_needed``, ``run.finished``. Data is thin: ids and
-figures, and of connections the reason and what to do; no texts of the bank.
+and its ``source_accounts`` that came), ``connection.state | user_needed | paused | resumed``, ``run.finished``.
+Data is thin: ids and figures, and of connections the reason and what to do; no texts of the bank.
 """
 
 from collections.abc import Iterable, Mapping

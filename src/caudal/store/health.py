@@ -50,6 +50,7 @@ class ConnectionHealth(msgspec.Struct, frozen=True):
     reason: str
     action: str
     due_at: datetime | None
+    paused_at: datetime | None
     held_until: datetime | None
     failures: int
     backfilling: bool

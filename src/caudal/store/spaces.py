@@ -28,7 +28,8 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class LinkedConnection(msgspec.Struct, frozen=True):
-    """A connection as it stands: who it is at its provider, what has become of it, how its last run ended."""
+    """A connection as it stands: who it is at its provider, what has become of it, how its last run ended. `paused_at`:
+    since when nothing is pulled, by its person's wish."""
 
     connection_id: UUID
     provider: str
@@ -44,6 +45,7 @@ class LinkedConnection(msgspec.Struct, frozen=True):
     last_run_at: datetime | None
     last_outcome: str | None
     last_error: str | None
+    paused_at: datetime | None = None
 
 
 class ShownAccount(msgspec.Struct, frozen=True):
@@ -191,6 +193,13 @@ async def change_state(
         reason=reason,
         action=action,
         mended=mended,
+    )
+
+
+async def pause(tx: Transaction, space_id: UUID, connection_id: UUID, *, paused: bool) -> bool:
+    """Let a live connection rest, or go on. Returns whether that is something else than before."""
+    return bool(
+        await tx.run("pause_connection", space_id=space_id, connection_id=connection_id, paused=paused)
     )
 
 

@@ -39,7 +39,7 @@ select c.space_id, c.connection_id, c.provider, c.label, c.reference, coalesce(i
     coalesce(i.name, '') as institution, c.state,
     case when c.state_reason = '' then c.needed_reason else c.state_reason end as reason,
     case when c.state_reason = '' then c.needed_action else c.state_action end as action,
-    s.due_at, case when s.held_until > now() then s.held_until end as held_until,
+    case when s.paused_at is null then s.due_at end as due_at, s.paused_at, case when s.held_until > now() then s.held_until end as held_until,
     coalesce(s.failures, 0) as failures, coalesce(s.backfilling, false) as backfilling, good.at as last_good_at,
     extract(epoch from now() - good.at)::bigint as lag_seconds,
     extract(epoch from now() - coalesce(s.since, c.created_at))::bigint as known_seconds,
@@ -95,7 +95,7 @@ order by w.id
 -- By provider, how long ago the last good run was of the connection where that is longest; of those it is for us to pull.
 select provider, max(extract(epoch from now() - coalesce(last_good_at, since)))::bigint as seconds
 from caudal.schedule
-where due_at is not null
+where due_at is not null and paused_at is null
 group by provider
 order by provider
 

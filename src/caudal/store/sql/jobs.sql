@@ -11,7 +11,7 @@ on conflict (queueing_lock) where status = 'todo' do update set
     scheduled_at = least(queued.scheduled_at, excluded.scheduled_at)
 
 -- name: enqueue_syncs
--- The same for syncs of connections, as long as they are live, and never sooner than their provider allowed.
+-- The same for syncs of connections, as long as they are live and not paused, and never sooner than their provider allowed.
 insert into caudal_jobs.procrastinate_jobs as queued
     (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
 select 'sync', 'sync', row.priority, 'connection:' || s.connection_id, 'sync:' || s.connection_id,
@@ -19,7 +19,7 @@ select 'sync', 'sync', row.priority, 'connection:' || s.connection_id, 'sync:' |
     greatest(now() + make_interval(secs => row.seconds), s.held_until)
 from jsonb_to_recordset(%(rows)s) as row (space_id uuid, connection_id uuid, cause text, priority integer,
     seconds float8)
-join caudal.schedule s on s.space_id = row.space_id and s.connection_id = row.connection_id
+join caudal.schedule s on s.space_id = row.space_id and s.connection_id = row.connection_id and s.paused_at is null
 on conflict (queueing_lock) where status = 'todo' do update set
     priority = greatest(queued.priority, excluded.priority),
     scheduled_at = least(queued.scheduled_at, excluded.scheduled_at),
@@ -120,7 +120,7 @@ with cadence as (
     cross join lateral (
         select * from cadence where cadence.provider in (s.provider, '') order by cadence.provider desc limit 1
     ) c
-    where s.due_at <= now()
+    where s.due_at <= now() and s.paused_at is null
     order by s.due_at
     limit greatest(0, %(limit)s - (
         select count(*) from caudal_jobs.procrastinate_jobs where status = 'todo' and scheduled_at <= now()))

@@ -95,8 +95,9 @@ select c.connection_id, c.provider, c.label, c.state,
     case when c.state_reason = '' then c.needed_action else c.state_action end as state_action, c.reference,
     i.reference as institution_reference, coalesce(i.name, '') as institution, c.created_at,
     coalesce(told.accounts, 0) as accounts, last.started_at as last_run_at, last.outcome as last_outcome,
-    last.error as last_error
+    last.error as last_error, rests.paused_at
 from caudal.connection c
+left join caudal.schedule rests on rests.space_id = c.space_id and rests.connection_id = c.connection_id
 left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
 left join lateral (
     select count(*) filter (where s.gone_at is null) as accounts
@@ -148,6 +149,20 @@ with changed as (
     from changed
 )
 select before from changed
+
+-- name: pause_connection
+-- A live connection rests, or goes on and is due at once. Returns whether it did the other before.
+with changed as (
+    update caudal.schedule set paused_at = case when %(paused)s then now() end,
+        due_at = case when %(paused)s or due_at is null then due_at else now() end
+    where space_id = %(space_id)s and connection_id = %(connection_id)s and (paused_at is null) = %(paused)s
+    returning connection_id
+), noted as (
+    insert into happened (kind, data)
+    select case when %(paused)s then 'connection.paused' else 'connection.resumed' end, '{}'::jsonb
+    from changed
+)
+select connection_id from changed
 
 -- name: find_account
 -- Accounts by id or by name, and where one that was joined to another is found.

@@ -82,6 +82,22 @@ async def history(visit: InSpace) -> Response:
     return visit.go(f"/connections/{there.connection_id}", said="connection.history_kept")
 
 
+@action("/s/{space}/connections/{connection}/pause", Scope.CONNECTIONS_MANAGE)
+async def pause(visit: InSpace) -> Response:
+    """Let it rest."""
+    there = await connections.by_id(visit.installation, visit.space, visit.id("connection"))
+    await choices.pause(visit.installation, visit.space, there)
+    return visit.go(f"/connections/{there.connection_id}", said="connection.was_paused")
+
+
+@action("/s/{space}/connections/{connection}/resume", Scope.CONNECTIONS_MANAGE)
+async def resume(visit: InSpace) -> Response:
+    """Let it go on."""
+    there = await connections.by_id(visit.installation, visit.space, visit.id("connection"))
+    await choices.resume(visit.installation, visit.space, there)
+    return visit.go(f"/connections/{there.connection_id}", said="connection.was_resumed")
+
+
 @action("/s/{space}/connections/{connection}/end", Scope.CONNECTIONS_MANAGE)
 async def end(visit: InSpace) -> Response:
     """End it, at its provider and here."""
@@ -94,4 +110,4 @@ def _way(connection: LinkedConnection) -> str:
     return "" if connection.provider == "file" else name_of(connection.provider)
 
 
-ROUTES: Final[tuple[Declared, ...]] = (all_, one, refresh, select, history, end)
+ROUTES: Final[tuple[Declared, ...]] = (all_, one, refresh, select, history, pause, resume, end)

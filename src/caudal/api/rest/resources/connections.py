@@ -34,6 +34,7 @@ class Connection(Told, frozen=True):
     last_run_at: datetime | None
     last_outcome: str | None
     last_error: str | None
+    paused_at: datetime | None
 
 
 class Run(Told, frozen=True):
@@ -119,6 +120,7 @@ def connection(row: LinkedConnection) -> Connection:
         row.last_run_at,
         row.last_outcome,
         row.last_error,
+        row.paused_at,
     )
 
 
@@ -188,6 +190,22 @@ async def limit_history(call: InSpace, connection_id: UUID, body: History) -> No
     await choices.limit_history(call.installation, call.space, one, body.days)
 
 
+@post("/v1/spaces/{space_id}/connections/{connection_id}/pause", Scope.CONNECTIONS_MANAGE, tag="connections")
+async def pause_connection(call: InSpace, connection_id: UUID) -> Connection:
+    """Pull nothing any more, whoever asks, until it is resumed or mended. It stays linked; its provider isn't told."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    await choices.pause(call.installation, call.space, one)
+    return connection(await connections.read(call.installation, call.space, connection_id))
+
+
+@post("/v1/spaces/{space_id}/connections/{connection_id}/resume", Scope.CONNECTIONS_MANAGE, tag="connections")
+async def resume_connection(call: InSpace, connection_id: UUID) -> Connection:
+    """Pull again, now and as before."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    await choices.resume(call.installation, call.space, one)
+    return connection(await connections.read(call.installation, call.space, connection_id))
+
+
 @delete("/v1/spaces/{space_id}/connections/{connection_id}", Scope.CONNECTIONS_MANAGE, tag="connections")
 async def end_connection(call: InSpace, connection_id: UUID) -> None:
     """End a connection, at its provider and here: its secrets are gone, what it told stays."""
@@ -207,5 +225,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_shown_accounts,
     select_accounts,
     limit_history,
+    pause_connection,
+    resume_connection,
     end_connection,
 )
