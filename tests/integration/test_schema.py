@@ -52,9 +52,18 @@ def test_a_database_of_a_newer_caudal_is_refused_and_left_alone(conninfo: str) -
     assert current(conninfo) == "9999"
 
 
-OF_NO_SPACE = {"inbox", "budget", "call_count", "fx_rate", "price", "rate_corrected", "rate_asked"}
+OF_NO_SPACE = {
+    "inbox",
+    "budget",
+    "call_count",
+    "fx_rate",
+    "price",
+    "rate_corrected",
+    "rate_asked",
+    "institution_offered",
+}
 """Tables of the whole installation."""
-READ_BY_ALL = {"fx_rate", "price", "rate_corrected", "rate_asked"}
+READ_BY_ALL = {"fx_rate", "price", "rate_corrected", "rate_asked", "institution_offered"}
 """Of these, what is no secret of anybody's."""
 OF_THE_DOOR = {
     "person",

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "import": ("caudal.cli.files", "import_"),
     "link": ("caudal.cli.connections", "link"),
     "providers": ("caudal.cli.providers", "providers"),
+    "institutions": ("caudal.cli.providers", "institutions"),
     "connections": ("caudal.cli.connections", "connections"),
     "sync": ("caudal.cli.connections", "sync"),
     "status": ("caudal.cli.status", "status"),

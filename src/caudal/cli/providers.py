@@ -1,12 +1,19 @@
 """`caudal providers`: whom one can link with, what each can do, and how far that has been tried."""
 
+from datetime import timedelta
+
 import click
 import msgspec
 
 from caudal.cli import show
-from caudal.cli.options import as_json_option
+from caudal.cli.options import as_json_option, with_installation
+from caudal.hub import institutions as hub_institutions
+from caudal.hub.installation import Installation
+from caudal.hub.providers import held
+from caudal.model.errors import ProviderError
 from caudal.providers import registry
 from caudal.providers.base import Capability, Declaration, Pace
+from caudal.store.institutions import OfferedRow, Wanted
 
 _HEADS = ("provider", "for", "does", "pulled", "verified against", "can't be verified here")
 
@@ -26,6 +33,59 @@ def providers(*, markdown: bool, as_json: bool) -> None:
         for each in declared:
             table.add_row(*map(show.text, _cells(each)))
         show.console.print(table)
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@click.option("--country", metavar="CC", help="There alone: two letters, such as BR.")
+@click.option("--provider", help="Through this provider alone.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--fetch", is_flag=True, help="Have the providers tell theirs now; else a worker does, once a day."
+)
+@as_json_option
+def institutions(
+    words: tuple[str, ...],
+    country: str | None,
+    provider: str | None,
+    limit: int,
+    *,
+    fetch: bool,
+    as_json: bool,
+) -> None:
+    """List the institutions that can be linked, those whose names hold every one of WORDS."""
+
+    async def work(opened: Installation) -> list[OfferedRow]:
+        async with held(opened.settings) as providers:
+            live = await providers.set_up()
+            if fetch:
+                came = await hub_institutions.fetch(opened, live, rest=timedelta(0))
+                for name, error in came.items():
+                    if isinstance(error, ProviderError):
+                        click.echo(f"{name}: can't be had now: {error}", err=True)
+        wanted = [name for name in live if provider in (None, name)]
+        text, where = " ".join(words), country and country.upper()
+        asked = Wanted(providers=wanted, text=text, country=where, limit=limit)
+        return await hub_institutions.find(opened, asked)
+
+    found = with_installation(work)
+    if as_json:
+        click.echo(show.as_json(found))
+        return
+    rows = show.table("institution", "countries", "through", "reference", "")
+    for each in found:
+        notes = [
+            *(() if each.working else ("in trouble",)),
+            *(("a broker",) if each.investments_only else ()),
+        ]
+        rows.add_row(
+            show.text(each.name),
+            " ".join(each.countries),
+            each.provider,
+            show.text(each.reference),
+            ", ".join(notes),
+        )
+    show.console.print(rows)
 
 
 def as_markdown(declared: list[Declaration]) -> str:

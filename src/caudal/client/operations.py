@@ -640,6 +640,18 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     set_up: bool
 
 
+class Institution(msgspec.Struct, frozen=True, kw_only=True):
+    """An institution that can be linked: a link session takes its `provider` and `reference`. `working`: its provider
+    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements."""
+
+    provider: str
+    reference: str
+    name: str
+    countries: list[str]
+    working: bool
+    investments_only: bool
+
+
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """A rate as a source told it, of its own day."""
 
@@ -1437,6 +1449,33 @@ class Operations(Core):
     def list_providers(self) -> Page[Provider]:
         """Whom one can link with, and what each can do."""
         return self._ask("GET", "/v1/providers", Page[Provider])
+
+    def list_institutions(
+        self,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+        search: str | Undefined = undefined,
+        country: str | Undefined = undefined,
+        provider: str | Undefined = undefined,
+    ) -> Page[Institution]:
+        """Which institutions can be linked here, as the providers that are set up listed them in the last day: those whose.
+
+        name begins as it was searched for come first. Providers without a list (an exchange, a chain) are one themselves:
+        `GET /v1/providers`.
+        """
+        return self._ask(
+            "GET",
+            "/v1/institutions",
+            Page[Institution],
+            query={
+                "limit": limit,
+                "after": after,
+                "search": search,
+                "country": country,
+                "provider": provider,
+            },
+        )
 
     def read_rate(self, *, base: str, quote: str, on: date) -> Rate:
         """A rate of a day, or of the last day before it that has one. Never of a later one."""
@@ -2237,6 +2276,33 @@ class AsyncOperations(AsyncCore):
     async def list_providers(self) -> Page[Provider]:
         """Whom one can link with, and what each can do."""
         return await self._ask("GET", "/v1/providers", Page[Provider])
+
+    async def list_institutions(
+        self,
+        *,
+        limit: int | Undefined = undefined,
+        after: str | Undefined = undefined,
+        search: str | Undefined = undefined,
+        country: str | Undefined = undefined,
+        provider: str | Undefined = undefined,
+    ) -> Page[Institution]:
+        """Which institutions can be linked here, as the providers that are set up listed them in the last day: those whose.
+
+        name begins as it was searched for come first. Providers without a list (an exchange, a chain) are one themselves:
+        `GET /v1/providers`.
+        """
+        return await self._ask(
+            "GET",
+            "/v1/institutions",
+            Page[Institution],
+            query={
+                "limit": limit,
+                "after": after,
+                "search": search,
+                "country": country,
+                "provider": provider,
+            },
+        )
 
     async def read_rate(self, *, base: str, quote: str, on: date) -> Rate:
         """A rate of a day, or of the last day before it that has one. Never of a later one."""

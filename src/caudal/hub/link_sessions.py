@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.hub import audit, choices, connections, links, listing
+from caudal.hub import audit, choices, connections, institutions, links, listing
 from caudal.hub.identity.roles import SCOPES, Role, Scope
 from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected, Progress
@@ -34,6 +34,7 @@ from caudal.providers.base import (
 from caudal.store import jobs, ledger, members, spaces
 from caudal.store import links as store
 from caudal.store.ids import new_id
+from caudal.store.institutions import OfferedRow
 from caudal.store.jobs import Priority, SyncWork
 from caudal.store.links import Kept, LinkRow, NewLink
 from caudal.store.listing import ListedRow, Query
@@ -132,13 +133,14 @@ Step = Going | Asking | Offered
 
 class LinkSession(msgspec.Struct, frozen=True):
     """A session as its page shows it. `state`: as LinkRow's, or 'expired'; `step`: what is next, while one is at it;
-    `label`: of the connection that is mended."""
+    `label`: of the connection that is mended; `bank`: the institution that was chosen, as it is listed."""
 
     row: LinkRow
     state: str
     step: Step | None
     space: Space
     label: str = ""
+    bank: OfferedRow | None = None
 
     @property
     def over(self) -> bool:
@@ -158,8 +160,10 @@ class Arrived(msgspec.Struct, frozen=True):
 
 async def make(installation: Installation, space: Space, live: Live, wish: Wish) -> Made:
     """A session in a space, in the name of its actor. Raises NotFound for a provider or connection there is none of,
-    ConflictError for a site that isn't on the list of those we know."""
+    ConflictError for a site that isn't on the list of those we know, or an institution without its provider."""
     provider, institution = wish.provider, wish.institution
+    if institution and not (provider or wish.relink):
+        raise ConflictError("institution: it is its provider's name of it: say which provider too")
     if wish.relink is not None:
         mended = await connections.by_id(installation, space, wish.relink)
         provider = mended.provider
@@ -225,12 +229,17 @@ async def waiting_for(installation: Installation, word: str) -> LinkSession:
     return await _shown(installation, found)
 
 
-async def choose(installation: Installation, link: LinkSession, live: Live, provider: str) -> None:
-    """By which way in. What is asked of the person comes next."""
+async def choose(
+    installation: Installation, link: LinkSession, live: Live, provider: str, institution: str = ""
+) -> None:
+    """By which way in, and where the provider lists it which institution. What is asked of the person comes next. Raises
+    NotFound for one that isn't listed."""
     one_of(live, provider)
     _expect(link, "choose", "consent")
+    if institution and await institutions.named(installation, provider, institution) is None:
+        raise NotFound("that institution can't be linked here any more")
     await _take(installation, link)
-    await _keep(installation, link, state="consent", provider=provider)
+    await _keep(installation, link, state="consent", provider=provider, institution=institution)
 
 
 async def reconsider(installation: Installation, link: LinkSession) -> None:
@@ -239,7 +248,7 @@ async def reconsider(installation: Installation, link: LinkSession) -> None:
     if link.row.relink is not None:
         raise ConflictError("what is mended is mended the way it was linked")
     await _take(installation, link)
-    await _keep(installation, link, state="choose", provider="")
+    await _keep(installation, link, state="choose", provider="", institution="")
 
 
 async def agree(installation: Installation, link: LinkSession, live: Live, language: str) -> None:
@@ -374,7 +383,8 @@ async def _shown(installation: Installation, row: LinkRow) -> LinkSession:
         async with installation.store.transaction(row.space_id) as tx:
             there = await spaces.connections(tx, row.space_id, row.relink)
         label = there[0].label if there else ""
-    return LinkSession(row, state_of(row), step, space, label)
+    bank = await institutions.named(installation, row.provider, row.institution)
+    return LinkSession(row, state_of(row), step, space, label, bank)
 
 
 def _expect(link: LinkSession, *states: str) -> None:
@@ -421,6 +431,7 @@ async def _begun(
             institution=link.row.institution or None,
             relink=mended,
             language=language,
+            investments_only=link.bank is not None and link.bank.investments_only,
             return_url=return_url,
         )
         await _taken(at_work, link, step, mended)
@@ -515,6 +526,7 @@ async def _keep(
     *,
     state: str,
     provider: str | None = None,
+    institution: str | None = None,
     step: Step | None = None,
     relink: UUID | None = None,
     connection_id: UUID | None = None,
@@ -526,7 +538,7 @@ async def _keep(
     kept = Kept(
         state=state,
         provider=link.row.provider if provider is None else provider,
-        institution=link.row.institution,
+        institution=link.row.institution if institution is None else institution,
         relink=link.row.relink if relink is None else relink,
         agreed=state not in ("choose", "consent", "abandoned"),
         step=None if step is None else seal.seal(place, msgspec.json.encode(step)),

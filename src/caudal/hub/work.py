@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from caudal.hub import connections, link_sessions, listing, rates, syncs, webhooks
+from caudal.hub import connections, institutions, link_sessions, listing, rates, syncs, webhooks
 from caudal.hub.identity import login
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
@@ -152,6 +152,11 @@ async def work(
     if schedules and settings.rates.fetch == "daily":
         chores.append((timedelta(hours=1), lambda: rates.chore(installation)))
     if schedules:
+
+        async def list_institutions() -> None:
+            await institutions.chore(installation, await providers.set_up())
+
+        chores.append((timedelta(hours=1), list_institutions))
         chores.append((_GATHERING, lambda: listing.gather(installation)))
         tick = timedelta(milliseconds=settings.worker.tick_ms)
         chores.append((tick, lambda: workers.schedule(store, known, settings.worker)))

@@ -7,7 +7,7 @@ from tests.support.gallery import people
 
 from caudal.web.languages import Language
 from caudal.web.pages import Theme, environment
-from caudal.web.views.link import ways
+from caudal.web.views.link import Bank, Choice, ways
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGES: Final[dict[str, dict[str, object]]] = {
@@ -16,7 +16,17 @@ PAGES: Final[dict[str, dict[str, object]]] = {
     "connection_new": {
         "shell": people.shell("accounts"),
         "may": frozenset({"files:import"}),
-        "ways": ways(["plaid", "truelayer", "pluggy", "belvo", "bitso", "bitcoin", "ethereum"]),
+        "choice": Choice(
+            ways(["plaid", "truelayer", "pluggy", "belvo", "bitso", "bitcoin", "ethereum"]),
+            [
+                Bank("pluggy", "612", "Banco Sereno", "Pluggy", "Brasil", working=True),
+                Bank("belvo", "vereda_br_retail", "Vereda", "Belvo", "Brasil", working=False),
+                Bank("plaid", "ins_9", "Prairie Stone Bank", "Plaid", "", working=True),
+            ],
+            search="",
+            country="",
+            countries=[{"value": "BR", "text": "Brasil"}, {"value": "US", "text": "Estados Unidos"}],
+        ),
     },
     "passkey": {"toasts": ()},
     "parts": {"shell": people.shell("settings"), "people": people},

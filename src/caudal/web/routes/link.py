@@ -10,31 +10,35 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-from caudal.hub import link_sessions
+from caudal.hub import institutions, link_sessions
 from caudal.hub.identity.roles import Scope
 from caudal.hub.link_sessions import Going, LinkSession, Wish
 from caudal.model.errors import ConfigError, ConflictError, NotFound, ProviderError
+from caudal.store.institutions import Wanted
 from caudal.web import cookies
 from caudal.web.policy import framed_by
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.views.ledger import line
-from caudal.web.views.link import link_page, ways
+from caudal.web.views.link import Choice, choice, link_page, ways
 from caudal.web.visits import Guest, InSpace
 
 _FIELD: Final = "field-"
+_BANKS: Final = 12
+_TEXT_MAX: Final = 200
 
 
 @page("/s/{space}/connections/new", Scope.CONNECTIONS_MANAGE)
 async def new(visit: InSpace) -> Response:
     """Which bank?"""
-    return await visit.show("connection_new.html", here="accounts", ways=ways(visit.providers))
+    return await visit.show("connection_new.html", here="accounts", choice=await _choice(visit))
 
 
 @action("/s/{space}/connections/new", Scope.CONNECTIONS_MANAGE)
 async def begin(visit: InSpace) -> Response:
     """One's own link, here."""
     form = await visit.form()
-    return await _made(visit, Wish(provider=form.choice("provider", visit.providers.keys())))
+    provider = form.choice("provider", visit.providers.keys())
+    return await _made(visit, Wish(provider=provider, institution=form.text("institution")))
 
 
 @action("/s/{space}/connections/{connection}/relink", Scope.CONNECTIONS_MANAGE)
@@ -72,7 +76,8 @@ async def choose(visit: Guest) -> Response:
     there = await _opened(visit)
     form = await visit.form()
     provider = form.choice("provider", visit.providers.keys())
-    await link_sessions.choose(visit.installation, there, visit.providers, provider)
+    institution = form.text("institution")
+    await link_sessions.choose(visit.installation, there, visit.providers, provider, institution)
     return visit.go(_path(visit))
 
 
@@ -143,6 +148,20 @@ async def select(visit: Guest) -> Response:
     return visit.go(_path(visit), said="link.accounts_kept")
 
 
+async def _choice(visit: Guest | InSpace) -> Choice:
+    """The banks that are looked for, the first of them while none is."""
+    search, country = visit.query.get("search", "")[:_TEXT_MAX], visit.query.get("country", "")[:2]
+    asked = Wanted(providers=list(visit.providers), text=search, country=country or None, limit=_BANKS)
+    return choice(
+        ways(visit.providers),
+        await institutions.find(visit.installation, asked),
+        await institutions.countries(visit.installation, visit.providers),
+        visit.language,
+        search=search,
+        country=country,
+    )
+
+
 async def _made(visit: InSpace, wish: Wish) -> Response:
     made = await link_sessions.make(visit.installation, visit.space, visit.providers, wish)
     return visit.out(f"/link/{made.token}")
@@ -175,7 +194,7 @@ async def _shown(visit: Guest, there: LinkSession, trouble: str = "", status: in
         status=status,
         page=link_page(_path(visit), there),
         trouble=trouble,
-        ways=ways(visit.providers),
+        choice=await _choice(visit) if there.state == "choose" else None,
         arrived=arrived,
         latest=[line(row, "") for row in arrived.latest] if arrived else [],
         home=f"/s/{there.space.space_id}",

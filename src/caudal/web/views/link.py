@@ -6,6 +6,10 @@ from typing import Final
 import msgspec
 
 from caudal.hub.link_sessions import LinkSession
+from caudal.store.institutions import CountryRow, OfferedRow
+from caudal.web.languages import Language, catalogue
+
+_COUNTRIES_SHOWN: Final = 3
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -40,12 +44,65 @@ def name_of(provider: str) -> str:
     return next((way.name for way in _WAYS if way.provider == provider), provider.title())
 
 
+class Bank(msgspec.Struct, frozen=True):
+    """An institution to choose. `way`: through whom, and `where`, as people say it."""
+
+    provider: str
+    institution: str
+    name: str
+    way: str
+    where: str
+    working: bool
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which bank? `ways` in, the `banks` that were looked for by `search` and `country`, and where there are any."""
+
+    ways: list[Way]
+    banks: list[Bank]
+    search: str
+    country: str
+    countries: list[dict[str, str]]
+
+
+def choice(
+    ways: list[Way],
+    found: Iterable[OfferedRow],
+    countries: Iterable[CountryRow],
+    language: Language,
+    *,
+    search: str,
+    country: str,
+) -> Choice:
+    """What there is to choose from, in a language."""
+    banks = [
+        Bank(
+            each.provider,
+            each.reference,
+            each.name,
+            name_of(each.provider),
+            ", ".join(_country(code, language) for code in each.countries[:_COUNTRIES_SHOWN]),
+            each.working,
+        )
+        for each in found
+    ]
+    named = sorted((_country(each.country, language), each.country) for each in countries)
+    return Choice(ways, banks, search, country, [{"value": code, "text": name} for name, code in named])
+
+
+def _country(code: str, language: Language) -> str:
+    """What a country is called; its code where nobody has written its name here."""
+    return catalogue(language).texts.get("country." + code.lower(), code)
+
+
 class LinkPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Every step's page. `path`: of the page; `app`: who asks; `way`: the provider's name; `at`: which of the steps."""
+    """Every step's page. `path`: of the page; `app`: who asks; `way`: the provider's name; `bank`: that
+    was chosen; `at`: which of the steps."""
 
     path: str
     app: str
     way: str
+    bank: str
     at: int
     link: LinkSession
 
@@ -64,6 +121,7 @@ def link_page(path: str, link: LinkSession) -> LinkPage:
         path=path,
         app=link.row.app or f"Caudal · {link.space.name}",
         way=name_of(link.row.provider),
+        bank=link.bank.name if link.bank else "",
         at=_AT.get(link.state, 3),
         link=link,
     )

@@ -2,15 +2,19 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from caudal.api.rest.endpoints import Call, Endpoint, Entry, Page, get
-from caudal.api.rest.forms import Asked, Code, Told
-from caudal.hub import rates, status
+from caudal.api.rest.forms import Asked, Code, Cursor, Paged, Told
+from caudal.hub import institutions, rates, status
 from caudal.providers import registry
+from caudal.store.institutions import Place, Wanted
+
+_OFFERED: Final = Cursor(Place)
 
 
 class Provider(Told, frozen=True):
@@ -21,6 +25,26 @@ class Provider(Told, frozen=True):
     what: str
     capabilities: list[str]
     set_up: bool
+
+
+class InstitutionQuery(Paged, frozen=True):
+    """Those alone whose name holds every word of `search`, in a `country` (ISO 3166-1 alpha-2), through a `provider`."""
+
+    search: Annotated[str, Meta(max_length=200)] = ""
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
+    provider: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class Institution(Told, frozen=True):
+    """An institution that can be linked: a link session takes its `provider` and `reference`. `working`: its provider
+    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements."""
+
+    provider: str
+    reference: str
+    name: str
+    countries: list[str]
+    working: bool
+    investments_only: bool
 
 
 class RateQuery(Asked, frozen=True):
@@ -75,6 +99,19 @@ async def list_providers(call: Call) -> Page[Provider]:
     )
 
 
+@get("/v1/institutions", Entry.CALLER, tag="reference")
+async def list_institutions(call: Call, query: InstitutionQuery) -> Page[Institution]:
+    """Which institutions can be linked here, as the providers that are set up listed them in the last day: those whose
+    name begins as it was searched for come first. Providers without a list (an exchange, a chain) are one themselves:
+    `GET /v1/providers`."""
+    wanted = [name for name in call.providers if query.provider in (None, name)]
+    after = _OFFERED.read(query.after)
+    asked = Wanted(providers=wanted, text=query.search, country=query.country, after=after, limit=query.limit)
+    rows = await institutions.find(call.installation, asked)
+    more = _OFFERED.told(rows[-1].at) if len(rows) == query.limit else None
+    return Page([msgspec.convert(each, Institution, from_attributes=True) for each in rows], more)
+
+
 @get("/v1/fx", Entry.CALLER, tag="reference")
 async def read_rate(call: Call, query: RateQuery) -> Rate:
     """A rate of a day, or of the last day before it that has one. Never of a later one."""
@@ -102,4 +139,10 @@ async def read_openapi(call: Call) -> Response:
     return Response(call.shared["openapi"], media_type="application/json")
 
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_providers, read_rate, read_health, read_openapi)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    list_providers,
+    list_institutions,
+    read_rate,
+    read_health,
+    read_openapi,
+)
