@@ -67,7 +67,7 @@ def test_a_bank_is_found_by_a_few_letters_by_country_and_by_provider(settings: S
         [told] = (await ana.get("/v1/institutions", params={"search": "itau"}))["data"]
         assert told == {
             "provider": NAME, "reference": "bank-2", "name": "Itaú Unibanco", "countries": ["BR"],
-            "working": False, "investments_only": False,
+            "working": False, "investments_only": False, "login": "",
         }  # fmt: skip
 
     at_hub(settings, work, bank.live)

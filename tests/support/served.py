@@ -110,7 +110,7 @@ class Person:
         """As far as the provider's own page, or what it asks for."""
         page = self.page
         page.goto(f"{self.space}/connections/new")
-        page.click(f"button:has-text('{way}')")
+        page.click(f"button:text-is('{way}')")
         page.wait_for_url("**/link/*")
         page.click("button:has-text('Agree and continue')")
         page.wait_for_selector("a:has-text('Open it'), [name=field-0]")

@@ -642,7 +642,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 class Institution(msgspec.Struct, frozen=True, kw_only=True):
     """An institution that can be linked: a link session takes its `provider` and `reference`. `working`: its provider
-    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements."""
+    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements; `login`:
+    `open_finance`, `password`, or empty where its provider doesn't tell."""
 
     provider: str
     reference: str
@@ -650,6 +651,7 @@ class Institution(msgspec.Struct, frozen=True, kw_only=True):
     countries: list[str]
     working: bool
     investments_only: bool
+    login: str
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):

@@ -381,6 +381,8 @@ class LiveProvider(Provider[Access], Protocol):
 class InstitutionOffered(msgspec.Struct, frozen=True):
     """An institution that can be linked. `reference`: what `LinkRequest.institution` names it by; `countries`: ISO
     3166-1 alpha-2; `working`: the provider knows of no trouble there; `investments_only`: as a `LinkRequest` says it.
+    `login`: by which way its person is asked in, ``open_finance`` (at the bank's own page) or ``password``, where a
+    provider tells: one bank may be there twice.
     """
 
     reference: str
@@ -388,6 +390,7 @@ class InstitutionOffered(msgspec.Struct, frozen=True):
     countries: tuple[str, ...]
     working: bool = True
     investments_only: bool = False
+    login: str = ""
 
 
 @runtime_checkable

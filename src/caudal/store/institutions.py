@@ -36,11 +36,13 @@ class Offered(msgspec.Struct, frozen=True):
     countries: tuple[str, ...]
     working: bool
     investments_only: bool
+    login: str
 
 
 class OfferedRow(msgspec.Struct, frozen=True):
     """An institution that can be linked. `countries`: ISO 3166-1 alpha-2; `working`: no trouble is known there;
-    `investments_only`: a broker. `folded`, `place`: by what those that are found are put in order."""
+    `investments_only`: a broker; `login`: ``open_finance``, ``password`` or not told. `folded`, `place`: by what those
+    that are found are put in order."""
 
     provider: str
     reference: str
@@ -49,6 +51,7 @@ class OfferedRow(msgspec.Struct, frozen=True):
     countries: list[str]
     working: bool
     investments_only: bool
+    login: str
     place: int
 
     @property

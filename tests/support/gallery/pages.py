@@ -19,9 +19,11 @@ PAGES: Final[dict[str, dict[str, object]]] = {
         "choice": Choice(
             ways(["plaid", "truelayer", "pluggy", "belvo", "bitso", "bitcoin", "ethereum"]),
             [
-                Bank("pluggy", "612", "Banco Sereno", "Pluggy", "Brasil", working=True),
-                Bank("belvo", "vereda_br_retail", "Vereda", "Belvo", "Brasil", working=False),
-                Bank("plaid", "ins_9", "Prairie Stone Bank", "Plaid", "", working=True),
+                Bank("pluggy", "612", "Banco Sereno", "Pluggy", "Brasil", working=True, login="open_finance"),
+                Bank(
+                    "belvo", "vereda_br_retail", "Vereda", "Belvo", "Brasil", working=False, login="password"
+                ),
+                Bank("plaid", "ins_9", "Prairie Stone Bank", "Plaid", "", working=True, login=""),
             ],
             search="",
             country="",

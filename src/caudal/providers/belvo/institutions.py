@@ -17,5 +17,9 @@ async def institutions(client: BelvoClient, *, legacy: bool) -> AsyncIterator[li
 
 def _offered(bank: Bank) -> InstitutionOffered:
     return InstitutionOffered(
-        bank.name, bank.display_name or bank.name, tuple(bank.country_codes), bank.status != "down"
+        bank.name,
+        bank.display_name or bank.name,
+        tuple(bank.country_codes),
+        bank.status != "down",
+        login="password" if bank.integration_type == "credentials" else "open_finance",
     )

@@ -18,4 +18,10 @@ async def institutions(client: PluggyClient) -> AsyncIterator[list[InstitutionOf
 
 def _offered(told: Connector) -> InstitutionOffered:
     working = told.health is None or told.health.status != _OFFLINE
-    return InstitutionOffered(str(told.id), told.name or str(told.id), (told.country or "BR",), working)
+    return InstitutionOffered(
+        str(told.id),
+        told.name or str(told.id),
+        (told.country or "BR",),
+        working,
+        login="open_finance" if told.is_open_finance else "password",
+    )

@@ -75,6 +75,7 @@ class Connector(_Told):
     country: str | None = None
     credentials: list[Credential] | None = None
     is_sandbox: bool | None = None
+    is_open_finance: bool | None = None
     health: Health | None = None
 
 

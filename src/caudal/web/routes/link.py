@@ -24,6 +24,7 @@ from caudal.web.visits import Guest, InSpace
 
 _FIELD: Final = "field-"
 _BANKS: Final = 12
+_BANKS_AT_FIRST: Final = 6
 _TEXT_MAX: Final = 200
 
 
@@ -151,7 +152,12 @@ async def select(visit: Guest) -> Response:
 async def _choice(visit: Guest | InSpace) -> Choice:
     """The banks that are looked for, the first of them while none is."""
     search, country = visit.query.get("search", "")[:_TEXT_MAX], visit.query.get("country", "")[:2]
-    asked = Wanted(providers=list(visit.providers), text=search, country=country or None, limit=_BANKS)
+    asked = Wanted(
+        providers=list(visit.providers),
+        text=search,
+        country=country or None,
+        limit=_BANKS if search or country else _BANKS_AT_FIRST,
+    )
     return choice(
         ways(visit.providers),
         await institutions.find(visit.installation, asked),

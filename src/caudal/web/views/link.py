@@ -45,7 +45,7 @@ def name_of(provider: str) -> str:
 
 
 class Bank(msgspec.Struct, frozen=True):
-    """An institution to choose. `way`: through whom, and `where`, as people say it."""
+    """An institution to choose. `way`: through whom, and `where`, as people say it; `login`: as it is listed."""
 
     provider: str
     institution: str
@@ -53,6 +53,7 @@ class Bank(msgspec.Struct, frozen=True):
     way: str
     where: str
     working: bool
+    login: str
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -83,6 +84,7 @@ def choice(
             name_of(each.provider),
             ", ".join(_country(code, language) for code in each.countries[:_COUNTRIES_SHOWN]),
             each.working,
+            each.login,
         )
         for each in found
     ]

@@ -37,7 +37,8 @@ class InstitutionQuery(Paged, frozen=True):
 
 class Institution(Told, frozen=True):
     """An institution that can be linked: a link session takes its `provider` and `reference`. `working`: its provider
-    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements."""
+    knows of no trouble there; `investments_only`: a broker, which tells positions and no account's movements; `login`:
+    `open_finance`, `password`, or empty where its provider doesn't tell."""
 
     provider: str
     reference: str
@@ -45,6 +46,7 @@ class Institution(Told, frozen=True):
     countries: list[str]
     working: bool
     investments_only: bool
+    login: str
 
 
 class RateQuery(Asked, frozen=True):

@@ -10,6 +10,7 @@ create table caudal.institution_offered (
     countries text[] not null,
     working boolean not null,
     investments_only boolean not null,
+    login text not null,
     listed_at timestamptz not null default now(),
     constraint institution_offered_pk primary key (provider, reference)
 );
