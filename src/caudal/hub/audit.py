@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from caudal.hub.installation import Installation
+from caudal.observe import security
 from caudal.store import secrets
 from caudal.store.database import Transaction
 from caudal.store.secrets import AuditEntry
 from caudal.store.spaces import Space
 from caudal.vault.audit import GENESIS, entry_mac
 
-_BATCH = 1_000
+_BATCH: Final = 1_000
+_DAILY: Final = ("transaction.", "credential.")
+"""Acts that are the ledger's, or a token's, every day's work: no matter of who may do what."""
 
 
 async def record(
@@ -27,6 +32,8 @@ async def record(
     await secrets.insert_audit_entry(
         tx, space_id, AuditEntry(seq, at, actor, act, dict(details), prev=prev, mac=mac)
     )
+    if not act.startswith(_DAILY):
+        tx.afterwards(partial(security.happened, act, actor=actor, space=str(space_id), entry=str(seq)))
 
 
 async def note(

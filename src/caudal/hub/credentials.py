@@ -31,8 +31,11 @@ async def seal_in(
     space_id: UUID,
     connection_id: UUID,
     fields: Mapping[str, bytes],
+    *,
+    actor: str = "local",
 ) -> None:
-    """Seal each of `fields`, in the caller's transaction: kept together with what it belongs to, or not at all."""
+    """Seal each of `fields`, in the caller's transaction: kept together with what it belongs to, or not at all. `actor`:
+    who is at work, as the audit trail calls them."""
     key = await secrets.latest_data_key(tx, space_id, connection_id)
     if key is None:
         key = sealing.new_data_key(installation.keyring, new_id(), space_id, connection_id)
@@ -44,7 +47,7 @@ async def seal_in(
             tx,
             installation.keyring.audit_key,
             space_id,
-            actor="local",
+            actor=actor,
             act="credential.kept",
             details={"connection": str(connection_id), "field": field},
         )

@@ -199,7 +199,9 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
             reference=linked.reference,
             institution=(institution.reference, institution.name, institution.country),
         )
-        await credentials.seal_in(tx, installation, space.space_id, made.connection_id, linked.secrets)
+        await credentials.seal_in(
+            tx, installation, space.space_id, made.connection_id, linked.secrets, actor=space.actor
+        )
         details = {"connection": str(made.connection_id), "provider": provider}
         await audit.note(tx, installation, space, "connection.linked", details)
     return made
@@ -210,7 +212,9 @@ async def _mended(
 ) -> LinkedConnection:
     async with installation.store.transaction(space.space_id) as tx:
         if secrets:
-            await credentials.seal_in(tx, installation, space.space_id, relink.connection_id, secrets)
+            await credentials.seal_in(
+                tx, installation, space.space_id, relink.connection_id, secrets, actor=space.actor
+            )
         await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
         await spaces.pause(tx, space.space_id, relink.connection_id, paused=False)
         sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)

@@ -67,7 +67,7 @@ async def sync(
         )
         done = await engine.run(installation.store, job, lambda cursor: live.pull(access, cursor), progress)
     except Revoked:
-        await ended(installation, space, connection, "connection.ended")
+        await ended(installation, space, connection, "connection.ended", f"provider:{connection.provider}")
         raise
     async with installation.store.transaction(space.space_id) as tx:
         proofs = await ledger.proofs(tx, space.space_id, done.accounts)
@@ -122,11 +122,13 @@ async def unlink(
     """
     access = await connections.access(installation, space, connection)
     await live.revoke(access)
-    await ended(installation, space, connection, "connection.unlinked")
+    await ended(installation, space, connection, "connection.unlinked", space.actor)
 
 
-async def ended(installation: Installation, space: Space, connection: LinkedConnection, act: str) -> None:
-    """The connection is over: revoked, its secrets shredded, and the trail says so."""
+async def ended(
+    installation: Installation, space: Space, connection: LinkedConnection, act: str, actor: str
+) -> None:
+    """The connection is over: revoked, its secrets shredded, and the trail says so, and by whom."""
     async with installation.store.transaction(space.space_id) as tx:
         await end_in(
             tx,
@@ -135,6 +137,7 @@ async def ended(installation: Installation, space: Space, connection: LinkedConn
             connection.connection_id,
             provider=connection.provider,
             act=act,
+            actor=actor,
         )
         await events.write(tx, space.space_id, connection.connection_id)
 
@@ -147,6 +150,7 @@ async def end_in(
     *,
     provider: str,
     act: str,
+    actor: str,
 ) -> None:
     """The same, in the caller's transaction, whose events are still to be written."""
     await spaces.change_state(tx, space_id, connection_id, "revoked")
@@ -155,7 +159,7 @@ async def end_in(
         tx,
         installation.keyring.audit_key,
         space_id,
-        actor="local",
+        actor=actor,
         act=act,
         details={"connection": str(connection_id), "provider": provider},
     )

@@ -42,6 +42,16 @@ class Transaction:
     def __init__(self, connection: psycopg.AsyncConnection, observe: Observer) -> None:
         self._connection = connection
         self._observe = observe
+        self._afterwards: list[Callable[[], None]] = []
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Have this done once what the transaction did is kept: never, where it is rolled back. For what tells of it."""
+        self._afterwards.append(act)
+
+    def kept(self) -> None:
+        """Do what was to be done afterwards. `Store` calls it."""
+        for act in self._afterwards:
+            act()
 
     async def all(self, query: str, row: type[Row], **values: object) -> list[Row]:
         """Every row of the named query, each as a `row` made from the columns' names."""
@@ -228,12 +238,14 @@ class Store:
     async def _begin(self) -> AsyncIterator[Transaction]:
         try:
             async with AsyncExitStack() as stack:
-                yield Transaction(await self._begun(stack), self._observe)
+                tx = Transaction(await self._begun(stack), self._observe)
+                yield tx
                 self._observe("commit")
         except PoolTimeout:
             raise _no_turn() from None
         except psycopg.Error as error:
             raise _store_error("commit", error) from None
+        tx.kept()
 
     async def _begun(self, stack: AsyncExitStack) -> psycopg.AsyncConnection:
         """A connection with a transaction begun; both end with `stack`. One that broke while it lay in the pool can't

@@ -5,6 +5,7 @@ explains, it was stolen by somebody, and the whole session ends (ASVS 10.4.5).
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -80,7 +81,8 @@ async def begun(
         agent=client.agent[:_AGENT_MAX],
         address=client.address,
     )
-    security.happened("session.begun", actor=person_id, address=client.address, strong=str(strong).lower())
+    begun = {"address": client.address, "strong": str(strong).lower()}
+    tx.afterwards(partial(security.happened, "session.begun", actor=person_id, **begun))
     return await _shown(tx, lasts, (session_id, person_id), refresh)
 
 
@@ -109,7 +111,7 @@ async def refreshed(installation: Installation, refresh: str) -> Pair | None:
             return None
         if found.used_at is not None and found.now - found.used_at > _GRACE:
             await sessions.end(tx, found.person_id, "refresh token replayed", session_id=found.session_id)
-            security.refused("session.replayed", actor=found.person_id)
+            tx.afterwards(partial(security.refused, "session.replayed", actor=found.person_id))
             return None
         await sessions.use_refresh(tx, digest)
         await sessions.use(tx, found.session_id, lasts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from caudal.hub.installation import Installation
 from caudal.hub.webhooks.commits import GroupCommit
 from caudal.model.errors import NotGenuine, ProviderError, StoreError
+from caudal.observe import security
 from caudal.providers.base import Capability, Delivery, LiveProvider
 from caudal.store.inbox import Letter
 from caudal.vault.rows import WEBHOOKS, RowSeal
@@ -42,6 +43,7 @@ class Acceptor:
         try:
             event_key = await self._providers[provider].verify_webhook(delivery)
         except NotGenuine:
+            security.refused("webhook.forged", provider=provider)
             return Verdict.FORGED
         except (ProviderError, StoreError):  # its key can't be asked for now
             return Verdict.UNAVAILABLE

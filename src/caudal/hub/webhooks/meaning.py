@@ -94,6 +94,7 @@ async def make(tx: Transaction, installation: Installation, change: Change) -> l
                 connection_id,
                 provider=change.connection.provider,
                 act="connection.ended",
+                actor=f"provider:{change.connection.provider}",
             )
         case EndedSignal(account=str(account)):
             await inbox.end_account(tx, space_id, connection_id, account)
