@@ -40,6 +40,14 @@ class FileBounds(msgspec.Struct, frozen=True):
     """Elements within elements (XML, SGML)."""
     upload_bytes_max: Count = 64 * 1024**2
     """A file that comes over HTTP. A larger one is imported from the command line."""
+    preview_entries_max: Count = 20_000
+    """Movements of a file that is tried before it is taken in: a larger one is only looked through."""
+    waiting_files_max: Count = 20
+    """Files of a space that wait to be taken in after their preview."""
+    waiting_bytes_max: Count = 256 * 1024**2
+    """The same, together."""
+    waiting_minutes: Count = 60
+    """How long they wait."""
     unreadable_max: Count = 10_000
     """Records that may fail to be read before the file is refused as a whole."""
 

@@ -3,7 +3,9 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -48,6 +50,26 @@ Progress = Callable[[int, int], None]
 """Told how many movements are done, of how many."""
 
 
+class Preview(msgspec.Struct, frozen=True):
+    """What importing a file would do. `report` None: it tells of more than is tried beforehand, and only what it says of
+    itself is known. `accounts`: those the ledger would have anew; `first_on` to `last_on`: the days it tells of."""
+
+    format: str
+    entries: int
+    unreadable: int
+    first_on: date | None
+    last_on: date | None
+    report: FileReport | None
+    accounts: list[str]
+
+
+class _Looked(msgspec.Struct, frozen=True):
+    """A file that was read through once, and whose account the person named."""
+
+    opened: OpenedFile
+    chosen: Route | None
+
+
 async def import_file(
     installation: Installation, space: Space, drop: FileDrop, progress: Progress = lambda _done, _of: None
 ) -> FileReport:
@@ -56,31 +78,34 @@ async def import_file(
     The whole file is read once before the first page is committed. Importing it again, or another that overlaps
     it, adds nothing twice.
     """
-    settings = installation.settings
-    chosen, currency = await _chosen(installation, space, drop)
-    drop = msgspec.structs.replace(
-        drop, account_id=chosen and chosen.account_id, currency=drop.currency or currency
+    return await _bring_in(installation, space, await _looked(installation, space, drop), progress)
+
+
+async def preview_file(installation: Installation, space: Space, drop: FileDrop) -> Preview:
+    """What `import_file` would do, found out by doing it and taking it all back: up to `preview_entries_max` movements,
+    for meanwhile others wait who write about the same accounts. Raises as `import_file`."""
+    looked = await _looked(installation, space, drop)
+    survey = looked.opened.survey
+    days = [day for each in survey.statements for day in (each.first_on, each.last_on) if day is not None]
+    report, anew = None, []
+    if survey.entries <= installation.settings.file_bounds.preview_entries_max:
+        async with installation.store.transaction(space.space_id) as tx:
+            there = {each.account_id for each in await ledger.accounts(tx, space.space_id)}
+        async with installation.store.rehearsal() as store:
+            trying = msgspec.structs.replace(installation, store=store)
+            report = await _bring_in(trying, space, looked)
+            async with store.transaction(space.space_id) as tx:
+                found = await ledger.accounts(tx, space.space_id)
+            anew = list(dict.fromkeys(each.name for each in found if each.account_id not in there))
+    return Preview(
+        format=looked.opened.format.name,
+        entries=survey.entries,
+        unreadable=survey.unreadable,
+        first_on=min(days, default=None),
+        last_on=max(days, default=None),
+        report=report,
+        accounts=anew,
     )
-    opened = look_through(drop, settings.file_bounds)
-    provider = FileProvider(settings.file_bounds, settings.page_transactions_max)
-    async with installation.store.transaction(space.space_id) as tx:
-        connection = await spaces.connection(tx, space.space_id, provider.name, CONNECTION_LABEL)
-    job = engine.Job(
-        space.space_id,
-        connection.connection_id,
-        stream=f"sha256:{opened.digest}",
-        subject=drop.path.name,
-        routes=_routes(opened, chosen),
-        bounds=msgspec.structs.replace(settings.run, pages_max=sys.maxsize),  # a file is taken whole
-        cause="import",
-    )
-    report = await engine.run(
-        installation.store,
-        job,
-        lambda cursor: provider.pull(opened, cursor),
-        lambda done: progress(done.seen, opened.survey.entries),
-    )
-    return await _report(installation, space, opened, report)
 
 
 async def import_sent(
@@ -92,11 +117,68 @@ async def import_sent(
     currency: str | None = None,
 ) -> FileReport:
     """The same with a file that came over HTTP: its name (no path), what is in it. Raises as `import_file`."""
+    async with _dropped(sent, account, currency) as drop:
+        return await import_file(installation, space, drop)
+
+
+async def preview_sent(
+    installation: Installation,
+    space: Space,
+    sent: tuple[str, bytes],
+    *,
+    account: str | None = None,
+    currency: str | None = None,
+) -> Preview:
+    """What that would do. Raises as `import_file`."""
+    async with _dropped(sent, account, currency) as drop:
+        return await preview_file(installation, space, drop)
+
+
+@asynccontextmanager
+async def _dropped(
+    sent: tuple[str, bytes], account: str | None, currency: str | None
+) -> AsyncIterator[FileDrop]:
     name, data = sent
     with tempfile.TemporaryDirectory(prefix="caudal-") as folder:
         path = Path(folder) / name
         await asyncio.to_thread(path.write_bytes, data)
-        return await import_file(installation, space, FileDrop(path, account=account, currency=currency))
+        yield FileDrop(path, account=account, currency=currency)
+
+
+async def _looked(installation: Installation, space: Space, drop: FileDrop) -> _Looked:
+    chosen, currency = await _chosen(installation, space, drop)
+    drop = msgspec.structs.replace(
+        drop, account_id=chosen and chosen.account_id, currency=drop.currency or currency
+    )
+    return _Looked(look_through(drop, installation.settings.file_bounds), chosen)
+
+
+async def _bring_in(
+    installation: Installation,
+    space: Space,
+    looked: _Looked,
+    progress: Progress = lambda _done, _of: None,
+) -> FileReport:
+    settings, opened = installation.settings, looked.opened
+    provider = FileProvider(settings.file_bounds, settings.page_transactions_max)
+    async with installation.store.transaction(space.space_id) as tx:
+        connection = await spaces.connection(tx, space.space_id, provider.name, CONNECTION_LABEL)
+    job = engine.Job(
+        space.space_id,
+        connection.connection_id,
+        stream=f"sha256:{opened.digest}",
+        subject=opened.drop.path.name,
+        routes=_routes(opened, looked.chosen),
+        bounds=msgspec.structs.replace(settings.run, pages_max=sys.maxsize),  # a file is taken whole
+        cause="import",
+    )
+    report = await engine.run(
+        installation.store,
+        job,
+        lambda cursor: provider.pull(opened, cursor),
+        lambda done: progress(done.seen, opened.survey.entries),
+    )
+    return await _report(installation, space, opened, report)
 
 
 async def _report(

@@ -195,6 +195,22 @@ class Store:
             await self._enter(tx, spaces, door="on")
             yield tx
 
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator["Store"]:
+        """This store, to find out what something would come to: its transactions see what those before them did, and
+        when the block ends all of it is as if it had never been. What they lock stays locked until then."""
+        try:
+            async with AsyncExitStack() as stack:
+                rehearsing = _Rehearsal(
+                    self._pool, self._at_once, timeout=self._timeout, observe=self._observe, actor=self._actor
+                )
+                rehearsing.connection = await self._begun(stack, kept=False)
+                yield rehearsing
+        except PoolTimeout:
+            raise _no_turn() from None
+        except psycopg.Error as error:
+            raise _store_error("rehearsal", error) from None
+
     async def at_once(self, query: str, row: type[Row], **values: object) -> list[Row]:
         """One named query as the engine, outside every space, in a transaction to itself: one way to the database and
         back where `engine` takes four. Only for what may be done twice: with a connection that broke while it lay in
@@ -247,14 +263,15 @@ class Store:
             raise _store_error("commit", error) from None
         tx.kept()
 
-    async def _begun(self, stack: AsyncExitStack) -> psycopg.AsyncConnection:
-        """A connection with a transaction begun; both end with `stack`. One that broke while it lay in the pool can't
-        begin, and no harm is done: the next is taken, until none can be left that lay there."""
+    async def _begun(self, stack: AsyncExitStack, *, kept: bool = True) -> psycopg.AsyncConnection:
+        """A connection with a transaction begun, to be `kept` or rolled back; both end with `stack`. One that broke while
+        it lay in the pool can't begin, and no harm is done: the next is taken, until none can be left that lay there.
+        """
         stale_left = self._pool.max_size
         while True:
             connection = await stack.enter_async_context(self._pool.connection())
             try:
-                await stack.enter_async_context(connection.transaction())
+                await stack.enter_async_context(connection.transaction(force_rollback=not kept))
             except psycopg.OperationalError:
                 await stack.aclose()
                 if not stale_left:
@@ -262,6 +279,25 @@ class Store:
                 stale_left -= 1
             else:
                 return connection
+
+
+class _Rehearsal(Store):
+    """A store all of whose transactions are parts of one, which will be rolled back."""
+
+    connection: psycopg.AsyncConnection
+
+    async def at_once(self, query: str, row: type[Row], **values: object) -> list[Row]:  # noqa: ARG002
+        raise StoreError(f"{query}: it would be kept, and this is a rehearsal")
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[Transaction]:
+        try:
+            async with self.connection.transaction():
+                tx = Transaction(self.connection, self._observe)
+                await tx.run("empty_page_tables")
+                yield tx
+        except psycopg.Error as error:
+            raise _store_error("rehearsal", error) from None
 
 
 def _no_turn() -> StoreAway:

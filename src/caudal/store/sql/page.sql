@@ -51,6 +51,10 @@ create temporary table if not exists happened (
     day date
 ) on commit delete rows
 
+-- name: empty_page_tables
+-- As a commit leaves them: for transactions that are parts of one.
+truncate incoming, resolved, happened, stirred
+
 -- name: stirred_table
 -- Movements that a conclusion changed anything of, if only by whom else it took for one: beside those that `happened`.
 create temporary table if not exists stirred (
