@@ -99,8 +99,12 @@ def test_a_file_is_taken_in_and_a_second_time_adds_nothing(owner: Person, tmp_pa
     for new in ("40", "0"):
         owner.page.goto(f"{owner.space}/imports/new")
         owner.page.set_input_files("[name=files]", str(path))
-        owner.page.click("button:has-text('Import')")
-        owner.page.wait_for_selector("dt:has-text('New') + dd")
+        owner.page.click("button:has-text('Look at it first')")
+        owner.page.wait_for_selector("text=Nothing is written yet")
+        assert owner.page.inner_text("dt:has-text('New') + dd") == new
+        assert barriers(owner.page) == []
+        owner.page.click("button:has-text('Import this file')")
+        owner.page.wait_for_selector("text=Imported before")
         assert owner.page.inner_text("dt:has-text('New') + dd") == new
     assert barriers(owner.page) == []
 

@@ -1,7 +1,8 @@
 """`caudal parse` and `caudal import`: statement files, read and taken in."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from caudal.hub.imports import FileReport
 from caudal.hub.installation import Installation
 from caudal.hub.parse import FileSummary, StatementSummary, json_text, summarise
 from caudal.model.currencies import EXPONENTS
-from caudal.model.errors import CaudalError, Malformed, NotFound
+from caudal.model.errors import CaudalError, ConflictError, Malformed, NotFound
 from caudal.providers.file.csv import Mapping, mapping_from_toml, parse_mapping
 from caudal.providers.file.provider import FileDrop
 from caudal.settings import load
@@ -24,6 +25,7 @@ from caudal.store.spaces import Space
 
 _QUARANTINE_SHOWN = 10
 
+Bring = Callable[[Installation, Space, FileDrop], Awaitable[FileReport]]
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 map_option = click.option(
     "--map",
@@ -72,6 +74,7 @@ def parse(files: tuple[Path, ...], mapping: str | None, *, as_json: bool) -> Non
 @space_option
 @click.option("--account", help="Book the file to this account (name or id; a new name makes a new account).")
 @click.option("--currency", help="The currency of amounts whose currency the file doesn't tell.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would do: try it, and take it all back.")
 @map_option
 @as_json_option
 def import_(
@@ -81,6 +84,7 @@ def import_(
     currency: str | None,
     mapping: str | None,
     *,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Take statement files into the ledger. Importing one again, or one that overlaps, adds nothing twice."""
@@ -88,19 +92,22 @@ def import_(
         raise click.BadParameter(f"{currency!r} is no currency Caudal knows", param_hint="--currency")
     chosen = _mapping(mapping)
     drops = [FileDrop(path, account, currency and currency.upper(), chosen) for path in files]
+    bring = _tried if dry_run else partial(_import_with_bar, quiet=as_json)
     worst = with_space(
-        space, lambda opened, into: _import_all(opened, into, drops, as_json=as_json), make=True
+        space, lambda opened, into: _import_all(opened, into, drops, bring, as_json=as_json), make=not dry_run
     )
     if worst:
         raise click.exceptions.Exit(worst)
 
 
-async def _import_all(opened: Installation, space: Space, drops: Sequence[FileDrop], *, as_json: bool) -> int:
+async def _import_all(
+    opened: Installation, space: Space, drops: Sequence[FileDrop], bring: Bring, *, as_json: bool
+) -> int:
     worst = 0
     for drop in drops:
         try:
             _must_exist(drop.path)
-            report = await _import_with_bar(opened, space, drop, quiet=as_json)
+            report = await bring(opened, space, drop)
         except CaudalError as error:
             worst = max(worst, exit_code(error))
             _complain(drop.path, error)
@@ -113,6 +120,14 @@ async def _import_all(opened: Installation, space: Space, drops: Sequence[FileDr
         else:
             show_import(report)
     return worst
+
+
+async def _tried(opened: Installation, space: Space, drop: FileDrop) -> FileReport:
+    """What it would do. Raises ConflictError for a file too long to be tried."""
+    found = await imports.preview_file(opened, space, drop)
+    if found.report is None:
+        raise ConflictError(f"{found.entries} movements are too many to be tried beforehand")
+    return found.report
 
 
 async def _import_with_bar(opened: Installation, space: Space, drop: FileDrop, *, quiet: bool) -> FileReport:

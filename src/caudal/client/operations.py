@@ -1367,6 +1367,7 @@ class Operations(Core):
         data: bytes,
         *,
         name: str | Undefined = undefined,
+        preview: bool | Undefined = undefined,
         account: str | Undefined = undefined,
         currency: str | Undefined = undefined,
         idempotency_key: str | None = None,
@@ -1374,13 +1375,13 @@ class Operations(Core):
         """Take a statement file in: OFX, CAMT, SWIFT MT940, BAI2, QIF, CSV; told by its content.
 
         Taken in twice, or beside another that overlaps it, it adds nothing twice. One that can't be read whole is refused,
-        and nothing is written.
+        and nothing is written. With `preview` nothing is either: the answer is what it would be.
         """
         return self._ask(
             "POST",
             f"/v1/spaces/{segment(space_id)}/files",
             Import,
-            query={"name": name, "account": account, "currency": currency},
+            query={"name": name, "preview": preview, "account": account, "currency": currency},
             body=Raw(data),
             key=idempotency_key,
         )
@@ -2190,6 +2191,7 @@ class AsyncOperations(AsyncCore):
         data: bytes,
         *,
         name: str | Undefined = undefined,
+        preview: bool | Undefined = undefined,
         account: str | Undefined = undefined,
         currency: str | Undefined = undefined,
         idempotency_key: str | None = None,
@@ -2197,13 +2199,13 @@ class AsyncOperations(AsyncCore):
         """Take a statement file in: OFX, CAMT, SWIFT MT940, BAI2, QIF, CSV; told by its content.
 
         Taken in twice, or beside another that overlaps it, it adds nothing twice. One that can't be read whole is refused,
-        and nothing is written.
+        and nothing is written. With `preview` nothing is either: the answer is what it would be.
         """
         return await self._ask(
             "POST",
             f"/v1/spaces/{segment(space_id)}/files",
             Import,
-            query={"name": name, "account": account, "currency": currency},
+            query={"name": name, "preview": preview, "account": account, "currency": currency},
             body=Raw(data),
             key=idempotency_key,
         )

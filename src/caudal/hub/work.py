@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from caudal.hub import connections, institutions, link_sessions, listing, rates, syncs, webhooks
+from caudal.hub import connections, institutions, link_sessions, listing, rates, syncs, uploads, webhooks
 from caudal.hub.identity import login
 from caudal.hub.installation import Installation
 from caudal.hub.providers import Providers
@@ -130,6 +130,7 @@ async def _forget(installation: Installation) -> None:
     await webhooks.forget(installation)
     await login.tidy(installation)
     await link_sessions.tidy(installation)
+    await uploads.tidy(installation)
     async with installation.store.engine() as tx:
         await budgets.forget(tx)
         await health.forget_calls(tx, _CALLS_DAYS)

@@ -1,5 +1,5 @@
 """Sealing rows that are of no connection: webhooks (some carry tokens, and all of them tell who banks where), the seeds
-of one-time codes, answers that show a new key, links under way.
+of one-time codes, answers that show a new key, links under way, files that wait.
 
 AES-256-GCM under a key of the installation's, made from a wrapping key (HKDF-SHA256, RFC 5869) for one purpose, so that
 none is used for two things. The associated data names the row: what is moved to another does not open. At most 2^32
@@ -66,6 +66,7 @@ WEBHOOKS: Final = "webhook inbox"
 ONE_TIME_SEEDS: Final = "one-time code seed"
 ANSWERS: Final = "stored answer"
 LINKS: Final = "link under way"
+UPLOADS: Final = "file that waits"
 
 
 def _bound(place: tuple[str, ...]) -> bytes:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from starlette.datastructures import FormData, UploadFile
 
 from caudal.model.errors import CaudalError, MoneyError
@@ -25,11 +24,17 @@ class Wrong(CaudalError):
         self.errors = errors
 
 
-class Upload(msgspec.Struct, frozen=True):
-    """A file that was sent, and what it is called."""
+class Upload:
+    """A file that was sent, and what it is called. Read while the request lasts: until then it lies on disk."""
 
-    name: str
-    data: bytes
+    def __init__(self, name: str, size: int, file: UploadFile) -> None:
+        self.name = name
+        self.size = size
+        self._file = file
+
+    async def read(self) -> bytes:
+        """What is in it."""
+        return await self._file.read()
 
 
 class Form:
@@ -44,14 +49,14 @@ class Form:
         self._language = language
 
     @classmethod
-    async def of(cls, sent: FormData, language: Language) -> "Form":
+    def of(cls, sent: FormData, language: Language) -> "Form":
         """What was sent."""
         fields: dict[str, list[str]] = {}
         files: dict[str, list[Upload]] = {}
         for name, value in sent.multi_items():
             if isinstance(value, UploadFile):
                 if value.filename:
-                    files.setdefault(name, []).append(Upload(value.filename, await value.read()))
+                    files.setdefault(name, []).append(Upload(value.filename, value.size or 0, value))
             else:
                 fields.setdefault(name, []).append(value)
         return cls(fields, files, language)

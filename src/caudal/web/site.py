@@ -110,7 +110,10 @@ class Site:
                 _check_origin(request)
             visit = await self._visit(declared, request, who, language, client)
             language = visit.language
-            response = await declared.handler(visit)
+            try:
+                response = await declared.handler(visit)
+            finally:
+                await visit.request.close()
         except Elsewhere as elsewhere:
             response = _elsewhere(request, elsewhere.path)
         except Barred as barred:

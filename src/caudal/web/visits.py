@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -77,10 +76,9 @@ class Visit:
             raise NotFound("there is no such page") from None
 
     async def form(self) -> Form:
-        """What was sent. Raises Wrong where it is read."""
-        sent: FormData
-        async with self.request.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX) as sent:
-            return await Form.of(sent, self.language)
+        """What was sent; its files can be read until the request is answered. Raises Wrong where it is read."""
+        sent = await self.request.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX)
+        return Form.of(sent, self.language)
 
     def say(self, key: str, **places: object) -> str:
         """A text of the catalogue."""

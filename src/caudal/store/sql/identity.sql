@@ -288,7 +288,7 @@ update caudal.api_key set revoked_at = now()
 where space_id = %(space_id)s and key_id = %(key_id)s and revoked_at is null
 
 -- name: door_keys_in_use
--- Under which wrapping keys seeds of one-time codes, answers and links under way are sealed.
+-- Under which wrapping keys seeds of one-time codes, answers, links under way and files that wait are sealed.
 select wrapping_key, count(*) as rows
 from (
     select totp_key as wrapping_key from caudal.person where totp_key is not null
@@ -296,6 +296,8 @@ from (
     select sealed_by from caudal.idempotency where sealed_by is not null
     union all
     select step_key from caudal.link_session where step_key is not null
+    union all
+    select wrapping_key from caudal.upload
 ) sealed
 group by wrapping_key
 

@@ -1,59 +1,86 @@
-"""Statement files, dropped or chosen, and what taking them in did."""
+"""Statement files, dropped or chosen: tried first, then taken in or left."""
 
 from pathlib import PurePosixPath
 from typing import Final
+from uuid import UUID
 
-import msgspec
 from starlette.responses import Response
 
-from caudal.hub import imports, ledger
+from caudal.hub import connections, ledger, uploads
 from caudal.hub.identity.roles import Scope
-from caudal.hub.imports import FileReport
 from caudal.model.errors import CaudalError, ConflictError, Malformed, MoneyError, NotFound
-from caudal.web.forms import Upload
+from caudal.web.forms import Form, Upload
 from caudal.web.routing import Declared, action, page
-from caudal.web.views.common import Choice, Proof
-from caudal.web.views.ledger import verdict
+from caudal.web.views.common import Choice
+from caudal.web.views.imports import Earlier, Files, Taken, Tried, earlier, taken
 from caudal.web.visits import InSpace
 
 _NAME_MAX: Final = 60
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What became of one file: a report, with the verdict on each of its accounts; or why it was refused, and then
-    nothing of it was written."""
-
-    name: str
-    report: FileReport | None
-    proofs: tuple[tuple[str, Proof], ...] = ()
-    refused: str = ""
+_EARLIER: Final = 20
+_REFUSALS: Final = (Malformed, ConflictError, NotFound, MoneyError)
 
 
 @page("/s/{space}/imports/new", Scope.FILES_IMPORT)
 async def new(visit: InSpace) -> Response:
-    """Where files are dropped."""
-    return await _shown(visit)
+    """Where files are dropped, what waits, what came before."""
+    return await _shown(visit, Files())
 
 
 @action("/s/{space}/imports", Scope.FILES_IMPORT, uploads=True)
-async def take(visit: InSpace) -> Response:
-    """Each file by itself: one that can't be read keeps no other from being taken in."""
+async def offer(visit: InSpace) -> Response:
+    """Each file by itself is tried, and waits: one that can't be read keeps no other from it."""
     form = await visit.form()
     files = form.files("files")
     if not files:
-        return await _shown(visit, {"files": "import.none"})
+        return await _shown(visit, Files(), {"files": "import.none"})
     account = form.text("account", longest=200) or None
-    return await _shown(visit, taken=[await _one(visit, each, account) for each in files])
+    return await _shown(visit, Files(tried=[await _tried(visit, each, account) for each in files]))
 
 
-async def _one(visit: InSpace, file: Upload, account: str | None) -> Taken:
+@action("/s/{space}/imports/take", Scope.FILES_IMPORT)
+async def take(visit: InSpace) -> Response:
+    """Those that waited are taken in."""
+    ids = _ids(await visit.form())
+    return await _shown(visit, Files(taken=[await _taken(visit, each) for each in ids]))
+
+
+@action("/s/{space}/imports/leave", Scope.FILES_IMPORT)
+async def leave(visit: InSpace) -> Response:
+    """Those that waited are forgotten."""
+    for each in _ids(await visit.form()):
+        await uploads.leave(visit.installation, visit.space, each)
+    return visit.go("/imports/new", said="import.was_left")
+
+
+async def _tried(visit: InSpace, file: Upload, account: str | None) -> Tried:
     name = _named(file.name)
+    most = visit.installation.settings.file_bounds.upload_bytes_max
+    if file.size > most:
+        return Tried(name, refused=visit.say("import.too_large", megabytes=most // 1024**2))
     try:
-        sent = (name, file.data)
-        done = await imports.import_sent(visit.installation, visit.space, sent, account=account)
-        return Taken(name, done, tuple((each.account, verdict(each)) for each in done.proofs))
-    except (Malformed, ConflictError, NotFound, MoneyError) as error:
-        return Taken(name, None, refused=_plain(error))
+        sent = (name, await file.read())
+        upload_id, preview = await uploads.offered(visit.installation, visit.space, sent, account)
+    except _REFUSALS as error:
+        return Tried(name, refused=_plain(error))
+    return Tried(name, upload_id, preview)
+
+
+async def _taken(visit: InSpace, upload_id: UUID) -> Taken:
+    try:
+        return taken(*await uploads.take(visit.installation, visit.space, upload_id))
+    except _REFUSALS as error:
+        return Taken(visit.say("import.a_file"), None, refused=_plain(error))
+
+
+def _ids(form: Form) -> list[UUID]:
+    """The files that a page named; what is no id is none of them."""
+    found = []
+    for text in form.all("upload"):
+        try:
+            found.append(UUID(text))
+        except ValueError:
+            continue
+    return found
 
 
 def _named(told: str) -> str:
@@ -66,19 +93,35 @@ def _plain(error: CaudalError) -> str:
     return str(error)[:500]
 
 
-async def _shown(
-    visit: InSpace, errors: dict[str, str] | None = None, taken: list[Taken] | None = None
-) -> Response:
+async def _earlier(visit: InSpace) -> list[Earlier]:
+    if not visit.may(Scope.CONNECTIONS_READ):
+        return []
+    there = await connections.linked(visit.installation, visit.space)
+    files = next((each.connection_id for each in there if each.provider == "file"), None)
+    if files is None:
+        return []
+    return [earlier(run) for run in await ledger.runs(visit.installation, visit.space, files, None, _EARLIER)]
+
+
+async def _shown(visit: InSpace, files: Files, errors: dict[str, str] | None = None) -> Response:
     there = await ledger.accounts(visit.installation, visit.space)
     names = {str(view.held.account_id): view.held.name for view in there}
+    just_tried = set(files.offered)
+    waiting = await uploads.waiting(visit.installation, visit.space)
     return await visit.show(
         "import.html",
         here="accounts",
-        taken=taken or [],
+        files=Files(
+            tried=files.tried,
+            taken=files.taken,
+            waiting=[each for each in waiting if each.upload_id not in just_tried],
+            earlier=await _earlier(visit),
+        ),
         accounts=[Choice("", visit.say("import.by_itself")), *(Choice(*each) for each in names.items())],
         errors=errors or {},
+        now=visit.now,
         status=422 if errors else 200,
     )
 
 
-ROUTES: Final[tuple[Declared, ...]] = (new, take)
+ROUTES: Final[tuple[Declared, ...]] = (new, offer, take, leave)

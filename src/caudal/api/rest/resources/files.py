@@ -9,15 +9,18 @@ from caudal.api.rest.endpoints import Endpoint, InSpace, Raw, post
 from caudal.api.rest.forms import Asked, Code, Told
 from caudal.hub import imports
 from caudal.hub.identity.roles import Scope
+from caudal.model.errors import ConflictError
 
 FileName = Annotated[str, Meta(max_length=60, pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$")]
 """What it is called: no path. 60 characters are at most the 240 bytes that a file system takes."""
 
 
 class FileQuery(Asked, frozen=True):
-    """What the file doesn't say: what it is called, whose account it is of (a name or an id), in which currency."""
+    """What the file doesn't say: what it is called, whose account it is of (a name or an id), in which currency.
+    `preview`: only say what taking it in would do."""
 
     name: FileName = "statement"
+    preview: bool = False
     account: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     currency: Code | None = None
 
@@ -51,15 +54,16 @@ async def import_file(call: InSpace, query: FileQuery, body: Raw) -> Import:
     """Take a statement file in: OFX, CAMT, SWIFT MT940, BAI2, QIF, CSV; told by its content.
 
     Taken in twice, or beside another that overlaps it, it adds nothing twice. One that can't be read whole is refused,
-    and nothing is written.
+    and nothing is written. With `preview` nothing is either: the answer is what it would be.
     """
-    done = await imports.import_sent(
-        call.installation,
-        call.space,
-        (query.name, body.data),
-        account=query.account,
-        currency=query.currency,
-    )
+    sent, more = (query.name, body.data), {"account": query.account, "currency": query.currency}
+    if query.preview:
+        tried = await imports.preview_sent(call.installation, call.space, sent, **more)
+        if tried.report is None:
+            raise ConflictError(f"a file of {tried.entries} movements is too long to be tried beforehand")
+        done = tried.report
+    else:
+        done = await imports.import_sent(call.installation, call.space, sent, **more)
     return Import(
         query.name,
         done.format,
