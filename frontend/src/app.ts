@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 import { dialogs } from "./dialogs";
 import { dropZones } from "./drop-zones";
 import { fragments } from "./fragments";
+import { keyboard } from "./keyboard";
 import { live } from "./live";
 import { onPageOrPart } from "./parts";
 import { themes } from "./theme";
@@ -20,6 +21,7 @@ dialogs();
 toasts();
 live();
 fragments();
+keyboard();
 
 onPageOrPart((part) => {
   dropZones(part);

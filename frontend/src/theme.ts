@@ -6,7 +6,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 export function themes(): void {
   document.addEventListener("change", (event) => {
     const choice = event.target;
-    if (!(choice instanceof HTMLInputElement || choice instanceof HTMLSelectElement)) return;
+    if (!(choice instanceof HTMLInputElement || choice instanceof HTMLSelectElement) || choice.name !== "theme") return;
     if (choice.matches("[data-theme-choice], [data-theme-choice] *")) {
       document.documentElement.dataset["theme"] = choice.value;
     }

@@ -202,3 +202,16 @@ def test_nobody_is_sent_to_another_site(settings: Settings) -> None:
             assert browser.client.cookies["__Host-caudal-theme"] == "dark"
 
     at_hub(settings, work)
+
+
+def test_single_keys_are_there_until_this_browser_turns_them_off(settings: Settings) -> None:
+    async def work(hub: Hub) -> None:
+        async with signed_in(hub) as browser:
+            for keys, there in (("on", True), ("", False), ("on", True)):
+                await browser.post("/theme", {"theme": "auto", "keys": keys, "to": "/"})
+                for path in ("", "/transactions", "/review", "/settings/security"):
+                    page = (await browser.get(browser.space + path)).text
+                    assert (" data-keys" in page) == ('id="keys"' in page) == there, path
+                assert ('name="keys" value="on" checked' in page) == there
+
+    at_hub(settings, work)

@@ -1,5 +1,5 @@
-"""What a browser keeps for us: the session's tokens, out of reach of scripts; how pages look; what the next
-page is to say.
+"""What a browser keeps for us: the session's tokens, out of reach of scripts; how pages look, and whether
+single keys do something; what the next page is to say.
 
 ``__Host-``: only of this very host, only over what browsers hold to be safe (https, or this machine), for every path.
 """
@@ -20,11 +20,12 @@ ACCESS: Final = "__Host-caudal"
 REFRESH: Final = "__Host-caudal-refresh"
 SAID: Final = "__Host-caudal-said"
 THEME: Final = "__Host-caudal-theme"
+KEYS: Final = "__Host-caudal-keys"
 LINK: Final = "__Host-caudal-link"
 """The token of the link that this browser is at: banks send people back to an address that can't name it."""
 _LINK_SECONDS: Final = 3_600
 _SAID_SECONDS: Final = 60
-_THEME_SECONDS: Final = 365 * 86400
+_MANNER_SECONDS: Final = 365 * 86400
 _SAID_MAX: Final = 1_000
 
 
@@ -76,7 +77,17 @@ def theme(request: Request) -> Theme:
 
 def keep_theme(answer: Response, chosen: Theme) -> None:
     """Have pages look so in this browser."""
-    _set(answer, THEME, chosen, _THEME_SECONDS)
+    _set(answer, THEME, chosen, _MANNER_SECONDS)
+
+
+def keys(request: Request) -> bool:
+    """Whether single keys do something in this browser: unless they were turned off (WCAG 2.1.4)."""
+    return request.cookies.get(KEYS, "") != "off"
+
+
+def keep_keys(answer: Response, *, wanted: bool) -> None:
+    """Have single keys do something in this browser, or nothing."""
+    _set(answer, KEYS, "on" if wanted else "off", _MANNER_SECONDS)
 
 
 def hold_link(answer: Response, token: str) -> None:

@@ -42,8 +42,8 @@ class Books(msgspec.Struct, frozen=True):
 class Shell(msgspec.Struct, frozen=True, kw_only=True):
     """What the frame of a page shows. `here`: the section it is in; `base`: what the addresses of the space begin with;
     `space`: whose books; `books`: all that one can go to; `person`: who is signed in; `asks`: how many questions wait in
-    review (`counted`: it was looked); `live`: where the space's events can be followed, "" where not; `toasts`: what the
-    page came with."""
+    review (`counted`: it was looked); `live`: where the space's events can be followed, "" where not; `keys`: whether
+    single keys do something; `toasts`: what the page came with."""
 
     here: Section
     base: str
@@ -53,4 +53,5 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
     asks: int = 0
     counted: bool = False
     live: str = ""
+    keys: bool = True
     toasts: tuple[Toast, ...] = ()

@@ -172,6 +172,7 @@ class InSpace(Member):
             live=f"{self.base}/live" if self.may(Scope.EVENTS_READ) else "",
             asks=asks,
             counted="asks" in context,
+            keys=cookies.keys(self.request),
             toasts=self.toasts,
         )
         return {"shell": shell, "may": frozenset(scope.value for scope in self.caller.scopes)}

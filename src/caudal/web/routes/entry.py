@@ -201,11 +201,12 @@ async def prove(visit: Member) -> Response:
 
 @action("/theme", Entry.GUEST)
 async def choose_theme(visit: Guest) -> Response:
-    """How pages look in this browser."""
+    """How pages look in this browser, and whether single keys do something there."""
     form = await visit.form()
     chosen = cast("Theme", form.choice("theme", get_args(Theme)))
     answer = visit.go(own_path(form.text("to", longest=2_000)))
     cookies.keep_theme(answer, chosen)
+    cookies.keep_keys(answer, wanted=form.text("keys") == "on")
     return answer
 
 
