@@ -285,6 +285,7 @@ _PREFIXES: Final = {
     "inbox": "INBOX_",
     "identity": "IDENTITY_",
     "api": "API_",
+    "link": "LINK_",
     "plaid": "PLAID_",
     "pluggy": "PLUGGY_",
     "bitso": "BITSO_",

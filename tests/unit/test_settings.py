@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.pretty import pretty_repr
 
@@ -32,6 +33,12 @@ def test_nothing_needs_to_be_set() -> None:
         value = at(Settings(), bound)
         assert isinstance(value, int)
         assert value >= 1
+
+
+def test_every_group_of_settings_can_be_set() -> None:
+    assert [path for path in VARIABLES if isinstance(at(Settings(), path), msgspec.Struct)] == []
+    told = load({"CAUDAL_LINK_ORIGINS": "https://app.example", "CAUDAL_LINK_MINUTES": "11"}).link
+    assert (told.origins, told.minutes) == ("https://app.example", 11)
 
 
 @pytest.mark.parametrize("field", BOUNDS)
