@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 import { dialogs } from "./dialogs";
 import { dropZones } from "./drop-zones";
 import { fragments } from "./fragments";
+import { framed } from "./framed";
 import { keyboard } from "./keyboard";
 import { live } from "./live";
 import { onPageOrPart } from "./parts";
@@ -22,6 +23,7 @@ toasts();
 live();
 fragments();
 keyboard();
+framed();
 
 onPageOrPart((part) => {
   dropZones(part);

@@ -7,6 +7,7 @@ from tests.support.api import Hub, Who, at_hub
 from tests.support.stepping import NAME, Stepping, visit
 from tests.support.web import browsing, text_of
 
+from caudal.hub import link_sessions
 from caudal.model.errors import Unavailable
 from caudal.providers.base import (
     Abandoned,
@@ -203,8 +204,56 @@ def test_sites_that_nobody_named_are_neither_gone_back_to_nor_let_frame_the_page
             assert policy.endswith(f"frame-ancestors {APP}")
             over = await guest.post(f"{path}/abandon")
             assert f'href="{APP}/done"' in over.text
+            wrong = await guest.post(f"{path}/agree")
+            assert wrong.status_code == 409
+            assert wrong.headers["content-security-policy"].endswith(f"frame-ancestors {APP}")
+            assert f'href="{path}"' in wrong.text
 
     at_hub(named, work, Stepping([]).live)
+
+
+def test_a_site_that_is_named_no_longer_may_frame_no_page_and_is_told_nothing(settings: Settings) -> None:
+    named = replace(settings, link=LinkBounds(origins=APP))
+
+    async def work(hub: Hub) -> None:
+        ana, space = await hub.home()
+        _, path = await made(ana, space, embed_origin=APP)
+        _, alone = await made(ana, space)
+        async with browsing(hub) as guest:
+            shown = await guest.get(path)
+            assert f'data-host="{APP}"' in shown.text
+            assert path.rpartition("/")[2] not in shown.text.partition("data-host")[2].partition(">")[0]
+            assert "data-host" not in (await guest.get(alone)).text
+        later = replace(hub.opened, settings=replace(settings, link=LinkBounds()))
+        link = await link_sessions.opened(later, path.rpartition("/")[2])
+        assert link_sessions.framed_by(hub.opened, link) == APP
+        assert link_sessions.framed_by(later, link) == ""
+
+    at_hub(named, work, Stepping([]).live)
+
+
+def test_in_a_frame_the_page_needs_no_cookie_and_the_bank_leads_back_beside_it(settings: Settings) -> None:
+    named, bank = replace(settings, link=LinkBounds(origins=APP)), Stepping([visit("the-word"), LINKED])
+
+    async def work(hub: Hub) -> None:
+        ana, space = await hub.home()
+        session, path = await made(ana, space, provider=NAME, embed_origin=APP)
+        async with browsing(hub) as guest:
+            gone = (await guest.post(f"{path}/agree")).text
+            assert 'target="_blank" rel="noopener noreferrer"' in gone
+            assert f'hx-post="{path}/poll"' in gone
+            assert not guest.client.cookies
+            await guest.post(f"{path}/poll")
+            assert await state(ana, space, session) == "visit"
+            back = text_of(await guest.get("/link/return?state=the-word&code=abc"))
+            assert "Go on in the window where you began. You can close this window." in back
+            assert await state(ana, space, session) == "linked"
+            assert 'data-state="linked"' in (await guest.post(f"{path}/poll")).text
+            kept = await guest.post(f"{path}/accounts", {"account": []})
+            assert "Your choice is kept." in text_of(kept)
+            assert not guest.client.cookies
+
+    at_hub(named, work, bank.live)
 
 
 def test_what_is_over_leads_nowhere(settings: Settings) -> None:

@@ -30,13 +30,14 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    """One with simulated banks, at a free port; it ends with the block."""
+def serving(folder: Path, **named: str) -> Iterator[Served]:
+    """One with simulated banks, at a free port, and further settings by their name in the environment; it ends with the
+    block."""
     home, log = folder / "home", folder / "serve.log"
     environ = {
         key: value for key, value in os.environ.items() if not key.startswith(("CAUDAL_", "DATABASE_URL"))
     }
-    environ |= {"CAUDAL_HOME": str(home), "COLUMNS": "400", "NO_COLOR": "1"}
+    environ |= {"CAUDAL_HOME": str(home), "COLUMNS": "400", "NO_COLOR": "1", **named}
     caudal = (sys.executable, "-m", "caudal")
     subprocess.run([*caudal, "keys", "init"], env=environ, check=True, capture_output=True)
     with log.open("wb") as out:

@@ -229,6 +229,12 @@ async def waiting_for(installation: Installation, word: str) -> LinkSession:
     return await _shown(installation, found)
 
 
+def framed_by(installation: Installation, link: LinkSession) -> str:
+    """The site that may show its page in a frame, and is told how it goes; "" where none may, or not any more."""
+    origin = link.row.embed_origin
+    return origin if origin in installation.settings.link.origins.split() else ""
+
+
 async def choose(
     installation: Installation, link: LinkSession, live: Live, provider: str, institution: str = ""
 ) -> None:

@@ -37,7 +37,7 @@ from caudal.web import cookies, static
 from caudal.web.forms import Wrong
 from caudal.web.languages import Language, catalogue, preferred
 from caudal.web.pages import render
-from caudal.web.policy import HEADERS
+from caudal.web.policy import HEADERS, framed_by
 from caudal.web.routing import Declared, Entry
 from caudal.web.visits import Guest, InSpace, Member, Visit, own_path
 
@@ -99,7 +99,7 @@ class Site:
     async def answer(self, request: Request, by_method: Mapping[str, Declared]) -> Response:
         """The answer to one request. Headers that it has already stay."""
         language = preferred(request.headers.get("accept-language"))
-        who = Shown()
+        who, visit = Shown(), None
         try:
             who = await self._who(request)
             client = Client(request.headers.get("user-agent", ""), self._address(request))
@@ -117,17 +117,19 @@ class Site:
         except Elsewhere as elsewhere:
             response = _elsewhere(request, elsewhere.path)
         except Barred as barred:
-            response = self._failed(request, language, barred)
+            response = self._failed(request, language, barred, visit)
         except (CaudalError, HTTPException) as error:
             told = _barred(error)
             if told.status >= 500:
                 _LOG.exception("a page failed", method=request.method)
-            response = self._failed(request, language, told)
+            response = self._failed(request, language, told, visit)
         except Exception:  # noqa: BLE001  # whatever it is, it is told in the log alone
             _LOG.exception("a page failed", method=request.method)
-            response = self._failed(request, language, Barred(500, "failed.title"))
+            response = self._failed(request, language, Barred(500, "failed.title"), visit)
         if who.pair is not None and not cookies.sets_session(response):
             cookies.keep(response, who.pair)
+        if visit is not None and visit.framed_by:
+            response.headers["Content-Security-Policy"] = framed_by(visit.framed_by)
         for name, value in self._headers.items():
             response.headers.setdefault(name, value)
         return response
@@ -192,12 +194,13 @@ class Site:
             return settings.file_bounds.upload_bytes_max * _FORM_FILES
         return settings.api.body_bytes_max
 
-    def _failed(self, request: Request, language: Language, barred: Barred) -> Response:
+    def _failed(self, request: Request, language: Language, barred: Barred, visit: Visit | None) -> Response:
         """A page that says what went wrong; for a part of a page, a message that stays."""
         told = {
             "title": catalogue(language).say(barred.key),
             "text": barred.detail or catalogue(language).say(f"{barred.key}_text"),
             "reference": str(current().get("request_id", "")) if barred.status >= 500 else "",
+            "start": visit.start if visit else "/",
         }
         part = request.headers.get("hx-request") == "true"
         template = "failed_part.html" if part else "failed.html"

@@ -32,7 +32,8 @@ HERE: Final = "/s/"
 
 
 class Visit:
-    """Somebody's look at a page, or what they do there. `now`: aware; `said`: what the page before leaves to be said."""
+    """Somebody's look at a page, or what they do there. `now`: aware; `said`: what the page before leaves to be said;
+    `framed_by`: the site that may show the answer in a frame; `start`: where to go on from what went wrong."""
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class Visit:
         self.client = client
         self.now = datetime.now(UTC)
         self.said: Said | None = cookies.said(request)
+        self.framed_by = ""
+        self.start = "/"
 
     @property
     def query(self) -> Mapping[str, str]:

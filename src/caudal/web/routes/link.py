@@ -1,6 +1,7 @@
 """The page by which somebody links a bank: whoever holds its token goes through it, one step at a time.
 
-Every step is a form, and the page says by itself what is next: it may be left and opened again anywhere.
+Every step is a form, and the page says by itself what is next: it may be left and opened again anywhere. In another
+site's frame it needs no cookie, for browsers keep none of ours there: all it needs is its address.
 """
 
 from collections.abc import Awaitable
@@ -8,7 +9,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from caudal.hub import institutions, link_sessions
 from caudal.hub.identity.roles import Scope
@@ -16,7 +17,7 @@ from caudal.hub.link_sessions import Going, LinkSession, Wish
 from caudal.model.errors import ConfigError, ConflictError, NotFound, ProviderError
 from caudal.store.institutions import Wanted
 from caudal.web import cookies
-from caudal.web.policy import framed_by
+from caudal.web.cookies import Said
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.views.ledger import line
 from caudal.web.views.link import Choice, choice, link_page, ways
@@ -26,6 +27,8 @@ _FIELD: Final = "field-"
 _BANKS: Final = 12
 _BANKS_AT_FIRST: Final = 6
 _TEXT_MAX: Final = 200
+_KEPT: Final = "kept"
+"""In the address of a page that is to say so: a cookie isn't kept in a frame."""
 
 
 @page("/s/{space}/connections/new", Scope.CONNECTIONS_MANAGE)
@@ -68,6 +71,8 @@ async def come_back(visit: Guest) -> Response:
 async def link(visit: Guest) -> Response:
     """What is next."""
     there = await _opened(visit)
+    if _KEPT in visit.query:
+        visit.said = Said("link.accounts_kept")
     return await _shown(visit, there, trouble=there.row.why)
 
 
@@ -95,7 +100,7 @@ async def agree(visit: Guest) -> Response:
     there = await _opened(visit)
     asked = link_sessions.agree(visit.installation, there, visit.providers, visit.language[:2])
     answer = await _stepped(visit, there, asked)
-    if answer.status_code == HTTPStatus.SEE_OTHER:
+    if answer.status_code == HTTPStatus.SEE_OTHER and not visit.framed_by:
         cookies.hold_link(answer, visit.request.path_params["token"])
     return answer
 
@@ -146,7 +151,7 @@ async def select(visit: Guest) -> Response:
     there = await _opened(visit)
     form = await visit.form()
     await link_sessions.select(visit.installation, there, form.all("account"))
-    return visit.go(_path(visit), said="link.accounts_kept")
+    return visit.go(f"{_path(visit)}?{_KEPT}")
 
 
 async def _choice(visit: Guest | InSpace) -> Choice:
@@ -185,7 +190,10 @@ async def _stepped(
 
 
 async def _opened(visit: Guest) -> LinkSession:
-    return await link_sessions.opened(visit.installation, visit.request.path_params["token"])
+    there = await link_sessions.opened(visit.installation, visit.request.path_params["token"])
+    visit.start = _path(visit)
+    visit.framed_by = link_sessions.framed_by(visit.installation, there)
+    return there
 
 
 def _path(visit: Guest) -> str:
@@ -198,17 +206,15 @@ async def _shown(visit: Guest, there: LinkSession, trouble: str = "", status: in
     answer = await visit.show(
         f"link_{_TEMPLATE.get(there.state, 'over')}.html",
         status=status,
-        page=link_page(_path(visit), there),
+        page=link_page(_path(visit), there, visit.framed_by),
         trouble=trouble,
         choice=await _choice(visit) if there.state == "choose" else None,
         arrived=arrived,
         latest=[line(row, "") for row in arrived.latest] if arrived else [],
         home=f"/s/{there.space.space_id}",
-        polls=isinstance(there.step, Going) and not there.step.returns,
+        tab=isinstance(there.step, Going) and bool(visit.framed_by or not there.step.returns),
     )
     answer.headers["Referrer-Policy"] = "no-referrer"
-    if there.row.embed_origin and isinstance(answer, HTMLResponse):
-        answer.headers["Content-Security-Policy"] = framed_by(there.row.embed_origin)
     return answer
 
 

@@ -98,8 +98,8 @@ def _country(code: str, language: Language) -> str:
 
 
 class LinkPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Every step's page. `path`: of the page; `app`: who asks; `way`: the provider's name; `bank`: that
-    was chosen; `at`: which of the steps."""
+    """Every step's page. `path`: of the page; `app`: who asks; `way`: the provider's name; `bank`: that was chosen; `at`:
+    which of the steps; `host`: the site that may show it in a frame, "" where none."""
 
     path: str
     app: str
@@ -107,6 +107,12 @@ class LinkPage(msgspec.Struct, frozen=True, kw_only=True):
     bank: str
     at: int
     link: LinkSession
+    host: str
+
+    @property
+    def away(self) -> dict[str, str]:
+        """Attributes of what leads away: out of the frame, if it is followed in one."""
+        return {"target": "_top", "data-unframed": ""} if self.host else {}
 
     @property
     def state(self) -> str:
@@ -117,8 +123,8 @@ class LinkPage(msgspec.Struct, frozen=True, kw_only=True):
 _AT: Final = {"choose": 0, "consent": 0, "visit": 1, "ask": 1, "found": 2}
 
 
-def link_page(path: str, link: LinkSession) -> LinkPage:
-    """The page of a link at `path`."""
+def link_page(path: str, link: LinkSession, host: str) -> LinkPage:
+    """The page of a link at `path`, which `host` may show in a frame."""
     return LinkPage(
         path=path,
         app=link.row.app or f"Caudal · {link.space.name}",
@@ -126,4 +132,5 @@ def link_page(path: str, link: LinkSession) -> LinkPage:
         bank=link.bank.name if link.bank else "",
         at=_AT.get(link.state, 3),
         link=link,
+        host=host,
     )
