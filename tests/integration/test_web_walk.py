@@ -7,7 +7,7 @@ from decimal import Decimal
 from importlib import import_module
 from io import BytesIO
 from typing import Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
@@ -17,8 +17,12 @@ from tests.support.api import Hub, Who, at_hub
 from tests.support.statements import Account, Movement, Statement, write_ofx2
 from tests.support.web import SITE, Browser, browsing, signed_in, strengthen
 
+from caudal.hub.identity import members
 from caudal.hub.identity.roles import SCOPES, Role, Scope, scopes_of
+from caudal.hub.identity.sessions import Session
+from caudal.hub.installation import Installation
 from caudal.settings import Settings
+from caudal.store.members import Membership
 from caudal.web import routes
 from caudal.web.routes import DECLARED, live
 from caudal.web.routing import Declared, Entry
@@ -28,6 +32,11 @@ OF_PEOPLE = [each for each in DECLARED if each.needs is not Entry.GUEST]
 ACTIONS = [each for each in DECLARED if each.method == "POST"]
 WORD, AMOUNT = "Xylograph", Decimal("7654.32")
 """In what only one's own may see."""
+SILENT = {
+    "/s/{space}/connections/new", "/s/{space}/live", "/s/{space}/review/count", "/s/{space}/settings",
+    "/s/{space}/settings/security",
+}  # fmt: skip
+"""Pages that tell nothing of what is in the books."""
 COOKIES = ("__Host-caudal", "__Host-caudal-refresh")
 
 
@@ -161,6 +170,15 @@ async def filled(hub: Hub, owner: Browser, settings: Settings) -> Books:
     return Books(space, ids, form)
 
 
+async def elsewhere(hub: Hub, owner: Browser, books: Books, settings: Settings) -> None:
+    """Ben, who was in these books once and is in his own."""
+    ben = await hub.member(as_program(hub, owner), books.space, "viewer", "ben@example.org")
+    await hub.space(ben, "ben's")
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        out = "delete from caudal.member where space_id = %s and person_id = %s"
+        connection.execute(out, [books.space, await hub.person_id(ben)])
+
+
 def test_every_page_that_is_declared_is_served_and_so_in_this_walk() -> None:
     declared = [
         each
@@ -212,12 +230,7 @@ def test_pages_of_a_space_one_is_not_in_cannot_be_told_from_those_of_none_and_ta
     async def work(hub: Hub) -> None:
         async with signed_in(hub) as owner:
             books = await filled(hub, owner, settings)
-            ben = await hub.member(as_program(hub, owner), books.space, "viewer", "ben@example.org")
-            await hub.space(ben, "ben's")
-            with psycopg.connect(settings.database_url, autocommit=True) as connection:
-                connection.execute(
-                    "delete from caudal.member where space_id = %s and role = 'viewer'", [books.space]
-                )
+            await elsewhere(hub, owner, books, settings)
         async with signed_in(hub, "ben@example.org") as stranger:
             assert stranger.space != f"/s/{books.space}"
             before = contents(settings)
@@ -325,5 +338,48 @@ def test_a_form_that_no_page_of_ours_sent_is_refused_by_every_action(
             for route in ACTIONS:
                 assert (await asked(owner, route, books, books.form, headers)).status_code == 403, route
             assert contents(settings) == before
+
+    at_hub(settings, work)
+
+
+def told_by(page: httpx.Response, books: Books) -> list[str]:
+    """What a page tells of what is in these books: of movements, words, members, the trail."""
+    secrets = (WORD.lower(), "7,654.32", "7654.32", books.ids["decision"], "ana@example", "member.invited")
+    return [each for each in secrets if each in page.text.lower()]
+
+
+def test_row_security_holds_where_the_pages_own_check_is_taken_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(hub: Hub) -> None:
+        async with signed_in(hub) as owner:
+            books = await filled(hub, owner, settings)
+            pages = [each for each in IN_SPACE if each.method == "GET"]
+            hers = {each.path: told_by(await asked(owner, each, books), books) for each in pages}
+            assert {path for path, told in hers.items() if not told} == SILENT
+            await elsewhere(hub, owner, books, settings)
+        async with signed_in(hub, "ben@example.org") as stranger:
+            await strengthen(hub, stranger)
+
+            async def entered(installation: Installation, session: Session) -> Any:
+                """As if every space were one's own."""
+                found = await theirs(installation, session)
+                hers = Membership(UUID(books.space), "somewhere", Role.OWNER)
+                return None if found is None else (found[0], [*found[1], hers])
+
+            theirs = members.entered
+            monkeypatch.setattr(members, "entered", entered)
+            assert (await stranger.get(f"/s/{books.space}")).status_code == 200
+            before = contents(settings)
+            for route in pages:
+                answer = await asked(stranger, route, books)
+                assert answer.status_code in (200, 404), route
+                assert not told_by(answer, books), route
+            for route in (
+                each for each in IN_SPACE if each.method == "POST" and each.needs is not Entry.HERE
+            ):
+                answer = await asked(stranger, route, books, books.form)
+                assert not told_by(answer, books), route
+                assert contents(settings) == before, route
 
     at_hub(settings, work)

@@ -207,11 +207,11 @@ select m.space_id, s.name, m.role from caudal.member m join caudal.space s using
 where m.person_id = %(person_id)s order by s.created_at, m.space_id
 
 -- name: members_of
--- Who is in a space, the longest first.
+-- Who is in a space, the longest first. The door sees every space's members: here, only of one it was opened for.
 select m.person_id, p.email, p.name, m.role, m.joined_at,
     p.totp_since is not null or exists (select 1 from caudal.passkey k where k.person_id = m.person_id) as strong
 from caudal.member m join caudal.person p using (person_id)
-where m.space_id = %(space_id)s order by m.joined_at, m.person_id
+where m.space_id = %(space_id)s and m.space_id = any ((select caudal.scope())::uuid[]) order by m.joined_at, m.person_id
 
 -- name: lock_members
 -- Who is in a space is changed by one at a time: it never lacks an owner.
@@ -231,10 +231,11 @@ insert into caudal.invitation (space_id, invitation_id, email, role, digest, inv
 values (%(space_id)s, %(invitation_id)s, %(email)s, %(role)s, %(digest)s, %(invited_by)s, now() + %(lasts)s::interval)
 
 -- name: invitations_of
--- Those that stand open, the latest first.
+-- Those that stand open, the latest first. Only of a space that the door was opened for.
 select i.invitation_id, i.email, i.role, i.made_at, i.expires_at, p.name as invited_by
 from caudal.invitation i join caudal.person p on p.person_id = i.invited_by
-where i.space_id = %(space_id)s and i.accepted_at is null and i.withdrawn_at is null and i.expires_at > now()
+where i.space_id = %(space_id)s and i.space_id = any ((select caudal.scope())::uuid[])
+    and i.accepted_at is null and i.withdrawn_at is null and i.expires_at > now()
 order by i.made_at desc, i.invitation_id
 
 -- name: invitation_by
@@ -277,10 +278,10 @@ update caudal.api_key set used_at = now()
 where space_id = %(space_id)s and key_id = %(key_id)s and (used_at is null or used_at < now() - interval '1 minute')
 
 -- name: keys_of
--- A space's keys, the latest first.
+-- A space's keys, the latest first. Only of a space that the door was opened for.
 select k.key_id, k.name, k.role, k.scopes, k.networks, k.made_at, k.expires_at, k.used_at, k.revoked_at, p.name as made_by
 from caudal.api_key k join caudal.person p on p.person_id = k.made_by
-where k.space_id = %(space_id)s order by k.made_at desc, k.key_id
+where k.space_id = %(space_id)s and k.space_id = any ((select caudal.scope())::uuid[]) order by k.made_at desc, k.key_id
 
 -- name: revoke_key
 -- It opens nothing any more.
