@@ -3,13 +3,17 @@ everywhere. One hub for all of it, as one household has one."""
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.support import statements
+from tests.support.at_banks import at_plaid, at_pluggy
 from tests.support.chromium import barriers
 from tests.support.served import Person, Served, person, serving
+from tests.support.statements import Movement
 
 _MS = 30_000
 
@@ -26,26 +30,6 @@ def owner(browser: Browser, hub: Served) -> Person:
     ana.page.set_default_timeout(_MS)
     ana.become_owner()
     return ana
-
-
-def at_plaid(bank: Page) -> None:
-    """Somebody at Plaid's page, who is let in and shares all they have."""
-    bank.click("button:has-text('First Platypus Bank')")
-    bank.fill("[name=username]", "user_good")
-    bank.fill("[name=password]", "pass_good")
-    bank.click("button:has-text('Log in')")
-    bank.click("button:has-text('Continue')")
-    bank.click("button:has-text('Allow')")
-    bank.wait_for_selector("text=You're done")
-
-
-def at_pluggy(bank: Page) -> None:
-    """Somebody at Pluggy's page."""
-    bank.select_option("[name=connectorId]", label="Pluggy Bank (2)")
-    bank.fill("[name=user]", "user-ok")
-    bank.fill("[name=password]", "password-ok")
-    bank.click("button:has-text('Connect')")
-    bank.wait_for_load_state()
 
 
 def until(what: str, holds: Callable[[], bool], page: Page) -> None:
@@ -126,6 +110,42 @@ def test_a_movement_is_edited_split_and_put_back(owner: Person) -> None:
         page.click("button:has-text('Undo') >> nth=0")
         expect(page.locator("button:has-text('Undo')")).to_have_count(left)
     expect(page.locator("[name=category]")).not_to_have_value("Something of mine")
+
+
+def test_two_that_are_one_are_merged_by_hand_and_are_two_again(owner: Person, tmp_path: Path) -> None:
+    page, day, cost = owner.page, date(2026, 3, 2), Decimal("-61.37")
+    told = [Movement(f"q{n}", day + timedelta(days=4 * n), cost, f"Quill & Ink {n}") for n in range(2)]
+    account = statements.Account(number="4400077777", currency="USD")
+    path = tmp_path / "twice.ofx"
+    with path.open("wb") as out:
+        statements.write_ofx2(
+            out, statements.Statement(account, Decimal(500), told, day, day + timedelta(days=9))
+        )
+    page.goto(f"{owner.space}/imports/new")
+    page.set_input_files("[name=files]", str(path))
+    page.click("button:has-text('Import')")
+    page.wait_for_selector("dt:has-text('New') + dd")
+    listed = f"{owner.space}/transactions?search=quill"
+
+    def in_the_list(number: int) -> None:
+        page.goto(listed)
+        expect(page.locator("#transactions .item__link")).to_have_count(number)
+
+    for nth in (0, 1):  # whichever of them one looks at
+        in_the_list(2)
+        page.click(f"#transactions .item__link >> nth={nth}")
+        page.click("form[action$='/merge'] button")
+        page.wait_for_selector("text=They’re one now.")
+        assert page.locator(".evidence li").count() == 2
+        assert page.locator("form[action$='/merge']").count() == 0
+        assert barriers(page) == []
+        merged = page.url
+        in_the_list(1)
+        page.goto(merged)
+        page.click("form[action$='/undo'] button")
+        page.wait_for_selector("form[action$='/merge'] button")
+        assert page.locator(".evidence li").count() == 1
+        in_the_list(2)
 
 
 def test_searching_as_one_types_narrows_the_list_down(owner: Person) -> None:
