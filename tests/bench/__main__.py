@@ -1,6 +1,6 @@
 """What Caudal costs, beside peers and floors measured in the same run: ``make bench``.
 
-`imports`, `parses`, `matching`, `ingest`, `lists`, `pages`, `sync`, `engine` and `webhooks` measure and tell; `one_import`, `floor`,
+`imports`, `parses`, `matching`, `ingest`, `lists`, `pages`, `link`, `sync`, `engine` and `webhooks` measure and tell; `one_import`, `floor`,
 `one_parse`, `one_match`, `one_ledger`, `one_told`, `one_sync`, `plaid_decode` and `one_delivery` are what is measured, each in a fresh process (`apart`) that
 reads its own `cost` and into which `rooms` it goes, and `heard` and a `team` of `one_worker` each several processes;
 `files`, the `bank`, the `slow_bank` with its `crowd`, `plaid_page` and the `webhook_server` are what they speak with,
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from tests.bench import engine, imports, ingest, lists, matching, pages, parses, sync, webhooks
+from tests.bench import engine, imports, ingest, link, lists, matching, pages, parses, sync, webhooks
 
 _PARTS: Final = {
     "import": imports.sheets,
@@ -25,6 +25,7 @@ _PARTS: Final = {
     "ingest": ingest.sheets,
     "lists": lists.sheets,
     "pages": pages.sheets,
+    "link": link.sheets,
     "sync": sync.sheets,
     "engine": engine.sheets,
     "webhooks": webhooks.sheets,
