@@ -121,10 +121,7 @@ def test_two_that_are_one_are_merged_by_hand_and_are_two_again(owner: Person, tm
         statements.write_ofx2(
             out, statements.Statement(account, Decimal(500), told, day, day + timedelta(days=9))
         )
-    page.goto(f"{owner.space}/imports/new")
-    page.set_input_files("[name=files]", str(path))
-    page.click("button:has-text('Import')")
-    page.wait_for_selector("dt:has-text('New') + dd")
+    owner.take(path)
     listed = f"{owner.space}/transactions?search=quill"
 
     def in_the_list(number: int) -> None:

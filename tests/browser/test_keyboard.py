@@ -33,14 +33,6 @@ def statement(folder: Path, number: str, told: tuple[tuple[int, str, str], ...])
     return path
 
 
-def take(person: Person, path: Path) -> None:
-    page = person.page
-    page.goto(f"{person.space}/imports/new")
-    page.set_input_files("[name=files]", str(path))
-    page.click("button:has-text('Import')")
-    page.wait_for_selector("dt:has-text('New') + dd")
-
-
 @pytest.fixture(scope="module")
 def ana(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     """Somebody with six movements, two pairs of which may be transfers."""
@@ -50,8 +42,8 @@ def ana(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         person.page.set_default_timeout(30_000)
         person.become_owner()
         took = ((3, "-70", "SHOP"), (10, "-90", "STALL"), (20, "-12.50", "CORNER COFFEE"), (21, "-3", "TRAM"))
-        take(person, statement(folder, "111111", took))
-        take(person, statement(folder, "222222", ((4, "70", "REFUND"), (11, "90", "RETURN"))))
+        person.take(statement(folder, "111111", took))
+        person.take(statement(folder, "222222", ((4, "70", "REFUND"), (11, "90", "RETURN"))))
         yield person
 
 

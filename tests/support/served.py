@@ -116,6 +116,15 @@ class Person:
         page.click("button:has-text('Agree and continue')")
         page.wait_for_selector("a:has-text('Open it'), [name=field-0]")
 
+    def take(self, path: Path) -> None:
+        """A statement file, looked at and taken in."""
+        page = self.page
+        page.goto(f"{self.space}/imports/new")
+        page.set_input_files("[name=files]", str(path))
+        page.click("button:has-text('Look at it first')")
+        page.click("button:has-text('Import this file')")
+        page.wait_for_selector("text=Imported before")
+
     def at_the_bank(self) -> Page:
         """The provider's page, in its own tab or in place of ours."""
         opener = self.page.locator("a:has-text('Open it')")

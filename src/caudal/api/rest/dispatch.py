@@ -84,6 +84,8 @@ class Api:
             turn = self._limits.take(who.name if who else access.address(self._installation, request))
             endpoint = _taken(request, by_method, who, turn)
             response = await self._answer(endpoint, request, who, request_id)
+            if endpoint.leaving is not None:
+                response.headers.update(endpoint.leaving.headers)
         except Rejected as rejected:
             if (kind := _REFUSED.get(rejected.code.name)) is not None:
                 security.refused(kind, address=access.address(self._installation, request))

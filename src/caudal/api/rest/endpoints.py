@@ -12,6 +12,8 @@ import inspect
 import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from email.utils import format_datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -107,9 +109,23 @@ class Made(msgspec.Struct, typing.Generic[Item], frozen=True):
     etag: str = ""
 
 
+class Leaving(msgspec.Struct, frozen=True):
+    """A route that will be taken away: said `since` one day, not before `until` another, both from their first moment
+    (UTC)."""
+
+    since: date
+    until: date
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How an answer says it (RFC 9745, RFC 8594)."""
+        since, until = (datetime.combine(each, time(), UTC) for each in (self.since, self.until))
+        return {"Deprecation": f"@{int(since.timestamp())}", "Sunset": format_datetime(until, usegmt=True)}
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A declared route. `params`: those of its path with their types; `answer` None: nothing but a status;
-    Response: the handler answers itself (a stream), as `media`."""
+    Response: the handler answers itself (a stream), as `media`. `leaving`: it will be taken away."""
 
     method: Method
     path: str
@@ -127,6 +143,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     etag: bool
     media: str
     conditional: bool
+    leaving: Leaving | None = None
 
     @property
     def in_space(self) -> bool:
@@ -204,4 +221,13 @@ def delete(path: str, needs: Needs, *, tag: str) -> Callable[[Handler], Endpoint
     return endpoint("DELETE", path, needs, tag=tag)
 
 
+def leaving(declared: Endpoint, *, since: date, until: date) -> Endpoint:
+    """The same route, which will be taken away. Raises ValueError where that is sooner than was promised."""
+    if until < since + _NOTICE:
+        raise ValueError(f"{declared.name}: what goes is told at least {_NOTICE.days} days before")
+    return msgspec.structs.replace(declared, leaving=Leaving(since, until))
+
+
+_NOTICE: Final = timedelta(days=184)
+"""Six months, however long they are."""
 _NAMES: Final = re.compile(r"\{(\w+)\}")

@@ -82,6 +82,8 @@ def _operation(each: Endpoint, known: Mapping[str, Json]) -> Json:
     }
     if each.description:
         told["description"] = each.description
+    if each.leaving is not None:
+        told |= {"deprecated": True, "x-sunset": each.leaving.until.isoformat()}
     if each.needs is Entry.ANYBODY:
         told["security"] = []
     else:
