@@ -129,9 +129,14 @@ def statement() -> bytes:
 
 
 async def filled(hub: Hub, owner: Browser, settings: Settings) -> Books:
-    """The owner's, with a statement, a word on it, a bank, an invitation and a key."""
-    dropped = {"files": ("mine.ofx", statement())}
-    taken = await owner.client.post(f"{owner.space}/imports", files=dropped, headers={"origin": SITE})
+    """The owner's, with a statement, another that waits, a word on it, a bank, an invitation and a key."""
+    dropped = {"files": (f"{WORD}.ofx", statement())}
+    uploads = []
+    for _ in range(2):
+        offered = await owner.client.post(f"{owner.space}/imports", files=dropped, headers={"origin": SITE})
+        assert offered.status_code == 200, offered.text
+        uploads.append(offered.text.partition('name="upload" value="')[2].partition('"')[0])
+    taken = await owner.post(f"{owner.space}/imports/take", {"upload": uploads[0]})
     assert taken.status_code == 200, taken.text
     space, by = owner.space.removeprefix("/s/"), as_program(hub, owner)
     invited = {"email": f"{WORD}@example.org", "role": "viewer"}
@@ -163,7 +168,7 @@ async def filled(hub: Hub, owner: Browser, settings: Settings) -> Books:
         "name": "Mine now", "space": "Mine now", "books": "Mine now", "currency": "EUR", "language": "en",
         "email": "eve@example.org", "role": "member", "person": str(await hub.person_id(by)), "invitation": invitation,
         "key": key, "scope": "accounts:read", "days": "30", "account": accounts[0][0], "one": one, "other": other,
-        "kind": "doubt", "answer": "no", "part": "0.01", "description": "Mine now", "category": "Mine now",
+        "upload": uploads[1], "kind": "doubt", "answer": "no", "part": "0.01", "description": "Mine now", "category": "Mine now",
         "seen": seen.partition('name="seen" value="')[2].partition('"')[0], "password": "mine now and mine",
         "new_password": "mine now and mine", "provider": "plaid", "theme": "dark", "to": "/",
     }  # fmt: skip
