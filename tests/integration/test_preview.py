@@ -22,6 +22,7 @@ from caudal.hub.installation import Installation
 from caudal.model.errors import Malformed
 from caudal.providers.file.provider import FileDrop
 from caudal.settings import Settings
+from caudal.store import spaces as store_spaces
 from caudal.store.spaces import Space
 
 fresh = itertools.count()
@@ -136,6 +137,18 @@ def test_a_file_that_cannot_be_read_is_refused_as_it_would_be(settings: Settings
         before = everything(settings)
         with pytest.raises(Malformed):
             await imports.preview_file(opened, space, FileDrop(path))
+        assert everything(settings) == before
+
+    in_a_space(settings, work)
+
+
+def test_whoever_acts_in_a_rehearsal_writes_nothing_either(settings: Settings) -> None:
+    async def work(opened: Installation, space: Space) -> None:
+        before = everything(settings)
+        async with opened.store.rehearsal() as store:
+            acting = store.acting("")  # nobody in particular: whoever has the machine
+            async with acting.transaction(space.space_id) as tx:
+                await store_spaces.connection(tx, space.space_id, "file", imports.CONNECTION_LABEL)
         assert everything(settings) == before
 
     in_a_space(settings, work)

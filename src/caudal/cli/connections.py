@@ -1,7 +1,7 @@
 """`caudal link`, `connections`, `sync`, `unlink`: banks, linked and kept in step."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -159,13 +159,7 @@ async def _synced(
 @space_option
 def pause(name: str, space: str | None) -> None:
     """Pull nothing from a connection any more, until it is resumed. It stays linked."""
-
-    async def work(opened: Installation, chosen: Space) -> str:
-        connection = await hub_connections.find(opened, chosen, name)
-        await choices.pause(opened, chosen, connection)
-        return connection.label
-
-    label = with_space(space, work)
+    label = _with_connection(name, space, choices.pause)
     show.console.print(f"“{show.text(label)}” rests: `caudal resume` lets it go on")
 
 
@@ -174,14 +168,23 @@ def pause(name: str, space: str | None) -> None:
 @space_option
 def resume(name: str, space: str | None) -> None:
     """Pull from a connection again that was paused."""
+    label = _with_connection(name, space, choices.resume)
+    show.console.print(f"“{show.text(label)}” goes on: a worker pulls it, or `caudal sync` does")
+
+
+def _with_connection(
+    name: str,
+    space: str | None,
+    act: Callable[[Installation, Space, LinkedConnection], Awaitable[None]],
+) -> str:
+    """Have it done to the connection of that name. Returns its label."""
 
     async def work(opened: Installation, chosen: Space) -> str:
         connection = await hub_connections.find(opened, chosen, name)
-        await choices.resume(opened, chosen, connection)
+        await act(opened, chosen, connection)
         return connection.label
 
-    label = with_space(space, work)
-    show.console.print(f"“{show.text(label)}” goes on: a worker pulls it, or `caudal sync` does")
+    return with_space(space, work)
 
 
 def show_sync(report: SyncReport) -> None:

@@ -17,7 +17,7 @@ from caudal.hub.imports import FileReport
 from caudal.hub.installation import Installation
 from caudal.hub.parse import FileSummary, StatementSummary, json_text, summarise
 from caudal.model.currencies import EXPONENTS
-from caudal.model.errors import CaudalError, ConflictError, Malformed, NotFound
+from caudal.model.errors import CaudalError, Malformed, NotFound
 from caudal.providers.file.csv import Mapping, mapping_from_toml, parse_mapping
 from caudal.providers.file.provider import FileDrop
 from caudal.settings import load
@@ -124,10 +124,7 @@ async def _import_all(
 
 async def _tried(opened: Installation, space: Space, drop: FileDrop) -> FileReport:
     """What it would do. Raises ConflictError for a file too long to be tried."""
-    found = await imports.preview_file(opened, space, drop)
-    if found.report is None:
-        raise ConflictError(f"{found.entries} movements are too many to be tried beforehand")
-    return found.report
+    return (await imports.preview_file(opened, space, drop)).tried()
 
 
 async def _import_with_bar(opened: Installation, space: Space, drop: FileDrop, *, quiet: bool) -> FileReport:

@@ -62,6 +62,12 @@ class Preview(msgspec.Struct, frozen=True):
     report: FileReport | None
     accounts: list[str]
 
+    def tried(self) -> FileReport:
+        """Its report. Raises ConflictError where it wasn't tried."""
+        if self.report is None:
+            raise ConflictError(f"a file of {self.entries} movements is too long to be tried beforehand")
+        return self.report
+
 
 class _Looked(msgspec.Struct, frozen=True):
     """A file that was read through once, and whose account the person named."""

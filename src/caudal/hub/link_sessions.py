@@ -133,7 +133,8 @@ Step = Going | Asking | Offered
 
 class LinkSession(msgspec.Struct, frozen=True):
     """A session as its page shows it. `state`: as LinkRow's, or 'expired'; `step`: what is next, while one is at it;
-    `label`: of the connection that is mended; `bank`: the institution that was chosen, as it is listed."""
+    `label`: of the connection that is mended; `bank`: the institution that was chosen, as it is
+    listed, while the person is asked to agree."""
 
     row: LinkRow
     state: str
@@ -389,7 +390,9 @@ async def _shown(installation: Installation, row: LinkRow) -> LinkSession:
         async with installation.store.transaction(row.space_id) as tx:
             there = await spaces.connections(tx, row.space_id, row.relink)
         label = there[0].label if there else ""
-    bank = await institutions.named(installation, row.provider, row.institution)
+    bank = None
+    if row.state == "consent":
+        bank = await institutions.named(installation, row.provider, row.institution)
     return LinkSession(row, state_of(row), step, space, label, bank)
 
 

@@ -6,6 +6,7 @@ Statements are named queries of sql/; a value never becomes part of a statement'
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
@@ -167,10 +168,12 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def acting(self, actor: str) -> "Store":
+    def acting(self, actor: str) -> Self:
         """The same database for an actor (``person:<id>``, ``key:<id>``): whatever space a transaction is asked for,
         it sees those alone that they may enter as it begins. The engine's own transactions aren't theirs."""
-        return Store(self._pool, self._at_once, timeout=self._timeout, observe=self._observe, actor=actor)
+        acting = copy(self)
+        acting._actor = actor  # noqa: SLF001  a copy of our own
+        return acting
 
     @asynccontextmanager
     async def transaction(self, *spaces: UUID) -> AsyncIterator[Transaction]:

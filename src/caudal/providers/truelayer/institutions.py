@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from caudal.providers.base import InstitutionOffered
 from caudal.providers.truelayer.client import TrueLayerClient
 from caudal.providers.truelayer.config import TrueLayerConfig
+from caudal.providers.truelayer.normalise import country_code
 from caudal.providers.truelayer.payloads import OfferedBank
 
 _MOCK, _MOCK_IN_LINKS = "mock", "uk-cs-mock"
@@ -28,11 +29,10 @@ def covered(bank: OfferedBank, offered: list[str]) -> bool:
 
 
 def _offered(bank: OfferedBank) -> InstitutionOffered:
-    country = bank.country.upper()
     return InstitutionOffered(
         bank.provider_id,
         bank.display_name or bank.provider_id,
-        ("GB" if country == "UK" else country,),
+        (country_code(bank.country),),
         bank.availability is None or bank.availability.recommended_status.lower() not in _TROUBLED,
     )
 

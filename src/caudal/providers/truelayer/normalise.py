@@ -49,7 +49,12 @@ class Read(NamedTuple):
 def country_of(bank: str | None) -> str:
     """The country a provider id begins with (``fr-…``); most are British, and don't say."""
     found = _COUNTRY.match(bank or "")
-    code = found[1].upper() if found else "GB"
+    return country_code(found[1]) if found else "GB"
+
+
+def country_code(told: str) -> str:
+    """ISO 3166-1 alpha-2 for TrueLayer's word for a country: in small letters, and ``uk``."""
+    code = told.upper()
     return "GB" if code == "UK" else code
 
 

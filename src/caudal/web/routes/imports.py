@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from starlette.responses import Response
 
 from caudal.hub import connections, ledger, uploads
@@ -12,7 +13,7 @@ from caudal.model.errors import CaudalError, ConflictError, Malformed, MoneyErro
 from caudal.web.forms import Form, Upload
 from caudal.web.routing import Declared, action, page
 from caudal.web.views.common import Choice
-from caudal.web.views.imports import Earlier, Files, Taken, Tried, earlier, taken
+from caudal.web.views.imports import Earlier, Files, Taken, Tried, earlier
 from caudal.web.visits import InSpace
 
 _NAME_MAX: Final = 60
@@ -67,7 +68,7 @@ async def _tried(visit: InSpace, file: Upload, account: str | None) -> Tried:
 
 async def _taken(visit: InSpace, upload_id: UUID) -> Taken:
     try:
-        return taken(*await uploads.take(visit.installation, visit.space, upload_id))
+        return Taken(*await uploads.take(visit.installation, visit.space, upload_id))
     except _REFUSALS as error:
         return Taken(visit.say("import.a_file"), None, refused=_plain(error))
 
@@ -111,9 +112,8 @@ async def _shown(visit: InSpace, files: Files, errors: dict[str, str] | None = N
     return await visit.show(
         "import.html",
         here="accounts",
-        files=Files(
-            tried=files.tried,
-            taken=files.taken,
+        files=msgspec.structs.replace(
+            files,
             waiting=[each for each in waiting if each.upload_id not in just_tried],
             earlier=await _earlier(visit),
         ),

@@ -13,13 +13,16 @@ from caudal.web.views.ledger import verdict
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What became of one file: a report, with the verdict on each of its accounts; or why it was refused, and then
-    nothing of it was written."""
+    """What became of one file; or why it was refused, and then nothing of it was written."""
 
     name: str
     report: FileReport | None
-    proofs: tuple[tuple[str, Proof], ...] = ()
     refused: str = ""
+
+    @property
+    def proofs(self) -> list[tuple[str, Proof]]:
+        """How its accounts stand."""
+        return _proofs(self.report)
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -39,7 +42,7 @@ class Tried(msgspec.Struct, frozen=True):
     @property
     def proofs(self) -> list[tuple[str, Proof]]:
         """How its accounts would stand."""
-        return [(each.account, verdict(each)) for each in self.report.proofs] if self.report else []
+        return _proofs(self.report)
 
     @property
     def days(self) -> tuple[date, date] | None:
@@ -73,9 +76,8 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
         return [each.upload_id for each in self.tried if each.upload_id]
 
 
-def taken(name: str, report: FileReport) -> Taken:
-    """A file that was taken in."""
-    return Taken(name, report, tuple((each.account, verdict(each)) for each in report.proofs))
+def _proofs(report: FileReport | None) -> list[tuple[str, Proof]]:
+    return [(each.account, verdict(each)) for each in report.proofs] if report else []
 
 
 def earlier(run: RunRow) -> Earlier:

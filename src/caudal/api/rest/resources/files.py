@@ -9,7 +9,6 @@ from caudal.api.rest.endpoints import Endpoint, InSpace, Raw, post
 from caudal.api.rest.forms import Asked, Code, Told
 from caudal.hub import imports
 from caudal.hub.identity.roles import Scope
-from caudal.model.errors import ConflictError
 
 FileName = Annotated[str, Meta(max_length=60, pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$")]
 """What it is called: no path. 60 characters are at most the 240 bytes that a file system takes."""
@@ -58,10 +57,7 @@ async def import_file(call: InSpace, query: FileQuery, body: Raw) -> Import:
     """
     sent, more = (query.name, body.data), {"account": query.account, "currency": query.currency}
     if query.preview:
-        tried = await imports.preview_sent(call.installation, call.space, sent, **more)
-        if tried.report is None:
-            raise ConflictError(f"a file of {tried.entries} movements is too long to be tried beforehand")
-        done = tried.report
+        done = (await imports.preview_sent(call.installation, call.space, sent, **more)).tried()
     else:
         done = await imports.import_sent(call.installation, call.space, sent, **more)
     return Import(
