@@ -5,7 +5,7 @@ the latest versions of its chains, written by set statements (DESIGN §6). Apply
 tells none of is not written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from caudal.model.changes import (
     TransactionSeen,
 )
 from caudal.model.errors import NotFound, Revoked, Superseded
+from caudal.store import routing
 from caudal.store.beside import balance_rows, complete_rows, holding_rows, quarantine_rows, window_rows
 from caudal.store.database import Transaction, json_rows
 from caudal.store.incoming import copy_text, families
@@ -60,6 +61,7 @@ class PageCounts(msgspec.Struct, frozen=True):
 class _State(msgspec.Struct, frozen=True):
     state: str
     history_from: date | None
+    version: int
 
 
 class _Standing(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     """The first half of writing a page: its accounts, and its transactions copied to the database.
 
     `after`: the cursor the page follows. Raises Revoked where the connection has ended, Superseded where another run has
-    moved the cursor; then nothing is written.
+    moved the cursor, or where its accounts belong was said anew; then nothing is written.
     """
     await tx.run("steer_planner")
     scope = {"space_id": target.space_id, "connection_id": target.connection_id}
@@ -117,7 +119,7 @@ async def stage_page(tx: Transaction, target: PageTarget, page: Page, after: Cur
     if held.state == "revoked":
         raise Revoked(f"connection {target.connection_id} was revoked; nothing more is written to it")
     standing = await tx.first("standing_cursor", _Standing, **scope, stream=target.stream) or _Standing()
-    if standing.value != after:
+    if target.routing is not None and (standing.value, held.version) != (after, target.routing):
         raise Superseded(f"connection {target.connection_id}: another run has come further; this one ends")
     shown = await see_accounts(tx, target, page.changes)
     accounts = shown.accounts
@@ -163,7 +165,8 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     news = await tx.run("resolve", **space) > 0
     restated = await _write(tx, target, families=staged.families) if news else _Restated(0, 0)
     await _write_beside(tx, target, staged)
-    await tx.run("move_cursor", **scope, stream=target.stream, value=page.next, at_rest=page.at_rest)
+    value = page.next if target.routing is not None else ""
+    await tx.run("move_cursor", **scope, stream=target.stream, value=value, at_rest=page.at_rest)
     # What an ended connection left pending, or told alone, is concluded with any page of one that outlives it.
     outlives = any(account.outlives for account in accounts.values())
     quiet = not (news or staged.accounts_news or staged.balances or outlives)
@@ -237,16 +240,8 @@ async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedP
     swept = await tx.all("sweep_ended", _Swept, **space, rows=json_rows(rows))
     if not swept:
         return None
-    touched = frozenset(row.account_id for row in swept)
     await tx.run("forget_resolved")
-    await tx.run("resolve", **space)
-    await tx.run("insert_observations", **space, run_id=target.run_id)
-    await tx.run("insert_links", **space)
-    [restated] = await tx.all("restate_transactions", _Restated, **space)
-    await tx.run("mark_proof_due", **space, accounts=sorted(touched))
-    counts = {"seen": len(swept), "changed": restated.changed, "gone": restated.gone}
-    await tx.run("amend_run", **space, run_id=target.run_id, merged=0, **counts)
-    return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, quiet=False, **counts)
+    return await _are_gone(tx, target, frozenset(row.account_id for row in swept), len(swept))
 
 
 async def settle_balances(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
@@ -261,9 +256,39 @@ async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
     beginning: of the days told again) and is not told again by the next page at rest is then gone.
     """
     scope = {"space_id": target.space_id, "connection_id": target.connection_id, "stream": target.stream}
+    value = cursor if target.routing is not None else ""
     await tx.run("lock_connection", **scope)
-    await tx.run("restart_cursor", **scope, value=cursor, sweep="loop" if cursor else "all")
+    await tx.run("restart_cursor", **scope, value=value, sweep="loop" if cursor else "all")
     await tx.run("forget_told_again", **scope)
+
+
+async def settle_leaving(
+    tx: Transaction, target: PageTarget, references: Collection[str]
+) -> PageCounts | None:
+    """Accounts that belong to another space from now on: what this connection told of them here is gone. None where it
+    told of none of them. What follows from it is still to be concluded, in the same transaction."""
+    leaving = await routing.withdraw(tx, target.space_id, target.connection_id, references)
+    if not leaving:
+        return None
+    return await _are_gone(tx, target, frozenset(each.account_id for each in leaving), leaving[0].told)
+
+
+async def _are_gone(tx: Transaction, target: PageTarget, touched: frozenset[UUID], told: int) -> PageCounts:
+    """What joined the incoming as gone is written."""
+    space = {"space_id": target.space_id}
+    await tx.run("resolve", **space)
+    await tx.run("insert_observations", **space, run_id=target.run_id)
+    await tx.run("insert_links", **space)
+    [restated] = await tx.all("restate_transactions", _Restated, **space)
+    await tx.run("mark_proof_due", **space, accounts=sorted(touched))
+    counts = {"seen": told, "changed": restated.changed, "gone": restated.gone}
+    await tx.run("amend_run", **space, run_id=target.run_id, merged=0, **counts)
+    return PageCounts(created=0, quarantined=0, left_out=0, accounts=touched, quiet=False, **counts)
+
+
+async def forget_page(tx: Transaction) -> None:
+    """What a part of a page told has been written, and its events: room for the part that belongs to another space."""
+    await tx.run("empty_page_tables")
 
 
 async def know_the_ledger(tx: Transaction, written: int) -> None:

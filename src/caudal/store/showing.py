@@ -23,7 +23,9 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class PageTarget(msgspec.Struct, frozen=True):
-    """Where a page belongs. `stream` names the cursor; `routes` books source accounts to chosen accounts."""
+    """Where a page belongs. `stream` names the cursor; `routes` books source accounts to chosen accounts. `routing`: by
+    which word on where the connection's accounts belong; None in a space that it feeds, where the stream has no cursor of
+    its own. `unwanted`: accounts that nothing is to be seen of from their beginning."""
 
     space_id: UUID
     connection_id: UUID
@@ -31,6 +33,8 @@ class PageTarget(msgspec.Struct, frozen=True):
     stream: str
     subject: str = ""
     routes: Mapping[SourceRef, Route] = {}
+    routing: int | None = 0
+    unwanted: frozenset[SourceRef] = frozenset()
 
 
 class ShownHere(msgspec.Struct, frozen=True):
@@ -116,7 +120,7 @@ async def see_accounts(tx: Transaction, target: PageTarget, changes: Sequence[Ch
                 persistent_id=change.persistent_id,
                 withdraws=change.withdraws,
                 lists=change.lists,
-                selected=before is None or before.selected,
+                selected=before.selected if before else change.ref not in target.unwanted,
                 succeeds=before.succeeds if before else change.ref in same,
                 outlives=before.outlives if before else change.ref in same,
             )

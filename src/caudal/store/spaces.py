@@ -29,7 +29,8 @@ class Connection(msgspec.Struct, frozen=True):
 
 class LinkedConnection(msgspec.Struct, frozen=True):
     """A connection as it stands: who it is at its provider, what has become of it, how its last run ended. `paused_at`:
-    since when nothing is pulled, by its person's wish."""
+    since when nothing is pulled, by its person's wish. `home_space_id`: of a branch, the space where it is linked;
+    `choosing`: its person is being asked where its accounts belong."""
 
     connection_id: UUID
     provider: str
@@ -46,6 +47,8 @@ class LinkedConnection(msgspec.Struct, frozen=True):
     last_outcome: str | None
     last_error: str | None
     paused_at: datetime | None = None
+    home_space_id: UUID | None = None
+    choosing: bool | None = None
 
 
 class ShownAccount(msgspec.Struct, frozen=True):
@@ -263,9 +266,17 @@ async def find_account(tx: Transaction, space_id: UUID, text: str) -> NamedAccou
 
 
 async def start_run(
-    tx: Transaction, space_id: UUID, connection_id: UUID, *, stream: str, subject: str, cause: str
+    tx: Transaction,
+    space_id: UUID,
+    connection_id: UUID,
+    *,
+    stream: str,
+    subject: str,
+    cause: str,
+    run_id: UUID | None = None,
 ) -> UUID:
-    """A run of one of the connection's streams begins; `subject` says in words what it pulls, `cause` why."""
+    """A run of one of the connection's streams begins; `subject` says in words what it pulls, `cause` why. `run_id`: by
+    which it goes at the connection's home, where this is a space that it feeds."""
     run = await tx.first(
         "start_run",
         _RunId,
@@ -274,6 +285,7 @@ async def start_run(
         stream=stream,
         subject=subject,
         cause=cause,
+        run_id=run_id,
     )
     if run is None:
         raise NotFound("the run just made can't be found")
@@ -281,15 +293,21 @@ async def start_run(
 
 
 async def finish_run(
-    tx: Transaction, space_id: UUID, run_id: UUID, outcome: str, error: Exception | None
+    tx: Transaction,
+    space_id: UUID,
+    run_id: UUID,
+    outcome: str,
+    error: Exception | None,
+    *,
+    quiet: bool = False,
 ) -> None:
-    """A run ends: complete, partial or failed, and by which error."""
+    """A run ends: complete, partial or failed, and by which error; `quiet`: not in the error's words."""
     await tx.run(
         "finish_run",
         space_id=space_id,
         run_id=run_id,
         outcome=outcome,
-        error=None if error is None else str(error),
+        error=None if error is None else type(error).__name__ if quiet else str(error),
         error_class="" if error is None else type(error).__name__,
     )
 

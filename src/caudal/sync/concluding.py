@@ -22,6 +22,8 @@ from caudal.model.money import in_units
 from caudal.store import matching
 from caudal.store.database import Transaction
 from caudal.store.matching import Concluded, Decision, Told
+from caudal.store.pages import PageCounts
+from caudal.store.showing import PageTarget
 
 _MOST: Final = 20_000
 """Transactions looked at for one page. What hangs together with more than this is concluded in parts."""
@@ -35,6 +37,20 @@ async def conclude_page(tx: Transaction, space_id: UUID, accounts: Collection[UU
         return _NOTHING
     await matching.lock(tx, space_id, list(accounts))
     return await _conclude(tx, space_id, needed, ())
+
+
+async def conclude_told(tx: Transaction, target: PageTarget, counts: PageCounts) -> PageCounts:
+    """Conclude what was just written for a run. Returns what it then comes to."""
+    done = await conclude_page(tx, target.space_id, counts.accounts)
+    if not (done.merged or done.changed or done.gone):
+        return counts
+    await matching.amend_run(tx, target.space_id, target.run_id, done)
+    return msgspec.structs.replace(
+        counts,
+        created=counts.created - done.merged,
+        changed=counts.changed + done.changed,
+        gone=counts.gone + done.gone,
+    )
 
 
 async def conclude_anew(

@@ -8,13 +8,13 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from caudal.model.changes import Cursor, Page, SourceRef
+from caudal.model.changes import AccountSeen, Cursor, Page, SourceRef
 from caudal.model.errors import (
     CaudalError,
     CursorInvalid,
@@ -25,13 +25,15 @@ from caudal.model.errors import (
     Unavailable,
 )
 from caudal.settings import RunBounds
-from caudal.store import events, jobs, ledger, matching, spaces
+from caudal.store import events, jobs, ledger, routing, spaces
+from caudal.store.accounts import Unseen
 from caudal.store.database import Store, Transaction
 from caudal.store.events import Told
 from caudal.store.jobs import SyncWork
 from caudal.store.pages import (
     PageCounts,
     StagedPage,
+    forget_page,
     know_the_ledger,
     restart,
     settle_balances,
@@ -39,8 +41,10 @@ from caudal.store.pages import (
     settle_succession,
     stage_page,
 )
+from caudal.store.routing import Routing
 from caudal.store.showing import PageTarget, Route
-from caudal.sync.concluding import conclude_page
+from caudal.sync import feeding
+from caudal.sync.concluding import conclude_told
 from caudal.sync.overlapping import join_alike, new_ones
 from caudal.sync.proving import conclude_proofs
 from caudal.sync.rules import after
@@ -110,43 +114,80 @@ async def run(
     pages committed before stay. NotReady is no failure: the report says when to come again. What is to follow is
     queued in the transaction that writes down how the run ended.
     """
+    scope = (job.space_id, job.connection_id)
     async with store.transaction(job.space_id) as tx:
-        cursor = Cursor(await spaces.read_cursor(tx, job.space_id, job.connection_id, job.stream))
-        run_id = await spaces.start_run(
-            tx, job.space_id, job.connection_id, stream=job.stream, subject=job.subject, cause=job.cause
-        )
+        cursor = Cursor(await spaces.read_cursor(tx, *scope, job.stream))
+        where = await routing.read(tx, *scope)
+        run_id = await spaces.start_run(tx, *scope, stream=job.stream, subject=job.subject, cause=job.cause)
+    if where.fed:
+        store = feeding.everywhere(store)
+        async with store.transaction(*where.fed) as tx:
+            for fed in where.fed:
+                await spaces.start_run(
+                    tx,
+                    fed,
+                    job.connection_id,
+                    stream=job.stream,
+                    subject="",
+                    cause=job.cause,
+                    run_id=run_id,
+                )
     report = Report(run_id)
-    target = PageTarget(job.space_id, job.connection_id, run_id, job.stream, job.subject, job.routes)
+    puller = _Puller(store, _targets(job, run_id, where), where, pull, report, progress)
     try:
-        await _Puller(store, target, pull, report, progress).through(cursor, job.bounds)
+        if where.choosing:
+            await puller.look(cursor)
+        await puller.through(cursor, job.bounds)
     except asyncio.CancelledError:
         stopped = Interrupted("stopped before its end")
         with suppress(StoreError):
-            await asyncio.shield(_finish(store, job, report, "partial", stopped))
+            await asyncio.shield(_finish(store, job, report, "partial", stopped, where=where))
         raise
     except NotReady as unready:
         report.again_after = unready.retry_after
-        await _finish(store, job, report, "complete", unready)
+        await _finish(store, job, report, "complete", unready, where=where)
         return report
     except StoreAway:
         raise  # no trouble of the connection's, and what would be written of it may not be written either
     except CaudalError as error:
-        await _finish(store, job, report, "partial" if report.pages else "failed", error)
+        await _finish(store, job, report, "partial" if report.pages else "failed", error, where=where)
         raise
-    await _finish(store, job, report, "partial" if report.unfinished else "complete", None)
+    await _finish(store, job, report, "partial" if report.unfinished else "complete", None, where=where)
     return report
 
 
+_LOOK_PAGES_MAX: Final = 3
+"""Providers show what accounts there are first of all."""
 _LOOK_FIRST: Final = 1_500
 _LOOK_AGAIN: Final = 8
 """After so many new transactions, and again after eight times as many, the database's statistics are looked at."""
+
+
+def _targets(job: Job, run_id: UUID, where: Routing) -> dict[UUID, PageTarget]:
+    """Space → where a page's part belongs in it: the home first."""
+    home = PageTarget(
+        job.space_id,
+        job.connection_id,
+        run_id,
+        job.stream,
+        job.subject,
+        job.routes,
+        where.version,
+        where.unwanted,
+    )
+    fed = {
+        space_id: msgspec.structs.replace(home, space_id=space_id, subject="", routes={}, routing=None)
+        for space_id in where.fed
+    }
+    return {job.space_id: home, **fed}
 
 
 class _Puller(msgspec.Struct):
     """One run at work: pages in, transactions out. `look_at`: after how many new ones statistics may be due."""
 
     store: Store
-    target: PageTarget
+    targets: Mapping[UUID, PageTarget]
+    where: Routing
     pull: Callable[[Cursor], AsyncIterator[Page]]
     report: Report
     progress: Progress
@@ -168,47 +209,69 @@ class _Puller(msgspec.Struct):
             source.ask()
             while (page := await source.answer()) is not None:
                 self.report.unfinished = page.more and self.report.pages + 1 >= pages_max
-                async with self.store.transaction(self.target.space_id) as tx:
-                    staged = await stage_page(tx, self.target, page, cursor)
-                    if not self.report.unfinished:
-                        source.ask()  # for the next page, while the database is at work on this one
-                    counts = await self._settle(tx, staged)
+                self.report.add(await self._write(page, cursor, source))
                 cursor = page.next
-                self.report.add(counts)
                 self.progress(self.report)
                 if self.report.created >= self.look_at:
                     self.look_at *= _LOOK_AGAIN
-                    async with self.store.transaction(self.target.space_id) as tx:
+                    async with self.store.transaction(*self.targets) as tx:
                         await know_the_ledger(tx, self.report.created)
         finally:
             await source.close()
 
-    async def _settle(self, tx: Transaction, staged: StagedPage) -> PageCounts:
-        counts = await settle_page(tx, self.target, staged)
-        if counts.quiet:
-            return counts
-        counts = await self._conclude(tx, counts)
-        if (withdrawn := await settle_succession(tx, self.target, staged)) is not None:
-            counts = counts.and_then(await self._conclude(tx, withdrawn))
-        if not staged.alone:
-            await conclude_transfers(tx, self.target.space_id)
-        await settle_balances(tx, self.target, staged)
-        await events.write(tx, self.target.space_id, self.target.connection_id)
+    async def _write(self, page: Page, cursor: Cursor, source: "_Source") -> PageCounts:
+        """A page, in one transaction, each part of it in the space it belongs to."""
+        home = next(iter(self.targets))
+        (_, part), *others = feeding.parts(page, home, self.where)
+        async with self.store.transaction(*self.targets) as tx:
+            if self.where.fed:
+                await routing.hold_spaces(tx, list(self.targets))
+            staged = await stage_page(tx, self.targets[home], part, cursor)
+            if not self.report.unfinished:
+                source.ask()  # for the next page, while the database is at work on this one
+            counts = await self._settle(tx, self.targets[home], staged)
+            for space_id, part in others:
+                await forget_page(tx)
+                staged = await stage_page(tx, self.targets[space_id], part, cursor)
+                counts = counts.and_then(await self._settle(tx, self.targets[space_id], staged))
         return counts
 
-    async def _conclude(self, tx: Transaction, counts: PageCounts) -> PageCounts:
-        """What was just written, concluded. Returns what it then comes to."""
-        space_id = self.target.space_id
-        done = await conclude_page(tx, space_id, counts.accounts)
-        if not (done.merged or done.changed or done.gone):
+    async def _settle(self, tx: Transaction, target: PageTarget, staged: StagedPage) -> PageCounts:
+        counts = await settle_page(tx, target, staged)
+        if counts.quiet:
             return counts
-        await matching.amend_run(tx, space_id, self.target.run_id, done)
-        return msgspec.structs.replace(
-            counts,
-            created=counts.created - done.merged,
-            changed=counts.changed + done.changed,
-            gone=counts.gone + done.gone,
-        )
+        counts = await conclude_told(tx, target, counts)
+        if (withdrawn := await settle_succession(tx, target, staged)) is not None:
+            counts = counts.and_then(await conclude_told(tx, target, withdrawn))
+        if not staged.alone:
+            await conclude_transfers(tx, target.space_id)
+        await settle_balances(tx, target, staged)
+        await events.write(tx, target.space_id, target.connection_id)
+        return counts
+
+    async def look(self, cursor: Cursor) -> None:
+        """Only see which accounts there are, and note them for who is asked where they belong; write nothing of them.
+        Raises NotReady: until it was said, or nobody is asked any more."""
+        home = next(iter(self.targets.values()))
+        source = _Source(self.pull(cursor))
+        try:
+            source.ask()
+            for _ in range(_LOOK_PAGES_MAX):
+                page = await source.answer()
+                shown = (
+                    [] if page is None else [each for each in page.changes if isinstance(each, AccountSeen)]
+                )
+                if shown:
+                    async with self.store.transaction(home.space_id) as tx:
+                        await routing.note_shown(tx, home.space_id, home.connection_id, shown)
+                if page is None or not page.more:
+                    break
+                source.ask()
+        finally:
+            await source.close()
+        until = self.where.choice_until
+        left = timedelta() if until is None else until - datetime.now(UTC)
+        raise NotReady("its person is asked where its accounts belong", retry_after=max(left, timedelta()))
 
     async def _called_back(self, invalid: CursorInvalid, bounds: RunBounds) -> Cursor:
         """Where to go on. A source that calls back again and again is pulled from the beginning, then left alone."""
@@ -219,8 +282,11 @@ class _Puller(msgspec.Struct):
                 "beginning: trying again later"
             ) from None
         cursor = Cursor("" if self.report.restarts > bounds.restarts_max else invalid.restart)
-        async with self.store.transaction(self.target.space_id) as tx:
-            await restart(tx, self.target, cursor)
+        async with self.store.transaction(*self.targets) as tx:
+            if self.where.fed:
+                await routing.hold_spaces(tx, list(self.targets))
+            for target in self.targets.values():
+                await restart(tx, target, cursor)
         turns = (self.report.restarts - 1) % bounds.restarts_max
         await asyncio.sleep(bounds.restart_wait_ms / 1000 * 2**turns)
         return cursor
@@ -250,21 +316,38 @@ class _Source:
             await self._pages.aclose()
 
 
-async def _finish(store: Store, job: Job, report: Report, outcome: str, error: CaudalError | None) -> None:
+async def _finish(
+    store: Store, job: Job, report: Report, outcome: str, error: CaudalError | None, *, where: Routing
+) -> None:
     """Write down how the run ended, what that makes of the connection, when it comes again, and what the told balances
-    now say. Accounts that it has told to the end for the first time are then held beside the others."""
+    now say. Accounts that it has told to the end for the first time are then held beside the others. In a space that it
+    feeds a run says of its error no more than which it was: it may speak of what belongs elsewhere."""
     scope = (job.space_id, job.connection_id)
     told_all = outcome == "complete" and error is None
-    async with store.transaction(job.space_id) as tx:
-        if accounts := await ledger.proofs_due(tx, *scope):
-            await conclude_proofs(tx, job.space_id, accounts)
-        told = None if isinstance(error, NotReady) else error
+    told = None if isinstance(error, NotReady) else error
+    finished = [_finished(job, report, outcome, error)]
+    new: dict[UUID, list[Unseen]] = {}
+    async with feeding.across(store, *scope, where) as (tx, now):
+        await _prove(tx, *scope)
         await spaces.finish_run(tx, job.space_id, report.run_id, outcome, told)
         await settle(tx, job, error, unfinished=report.unfinished)
-        new = await new_ones(tx, *scope) if told_all else []
-        await events.write(tx, *scope, [_finished(job, report, outcome, error)])
-    if new:
-        await join_alike(store, *scope, job.routes.keys())
+        new[job.space_id] = await new_ones(tx, *scope) if told_all else []
+        await events.write(tx, *scope, finished)
+        for fed in now.fed:
+            await forget_page(tx)
+            await _prove(tx, fed, job.connection_id)
+            await spaces.finish_run(tx, fed, report.run_id, outcome, told, quiet=True)
+            await routing.mirror(tx, *scope, fed, fed=True)
+            new[fed] = await new_ones(tx, fed, job.connection_id) if told_all else []
+            await events.write(tx, fed, job.connection_id, finished)
+    for space_id, accounts in new.items():
+        if accounts:
+            await join_alike(store, space_id, job.connection_id, job.routes.keys())
+
+
+async def _prove(tx: Transaction, space_id: UUID, connection_id: UUID) -> None:
+    if accounts := await ledger.proofs_due(tx, space_id, connection_id):
+        await conclude_proofs(tx, space_id, accounts)
 
 
 async def settle(

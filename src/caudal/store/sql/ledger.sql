@@ -1,6 +1,6 @@
 -- name: list_accounts
 -- Accounts with what the ledger holds on them and their proof, a row for each currency in use. One that nothing is booked
--- to isn't shown.
+-- to, or not here any more, isn't shown.
 select a.account_id, a.name, a.kind, coalesce(sums.currency, a.currency) as currency,
     coalesce(sums.booked, 0) as booked, coalesce(sums.transactions, 0) as transactions,
     sums.first_on, sums.last_on, coalesce(p.verdict, 'none') as verdict, p.proven_to, p.off_by, p.off_since,
@@ -24,7 +24,8 @@ left join lateral (
 ) told on true
 where a.space_id = %(space_id)s and (%(account_id)s::uuid is null or a.account_id = %(account_id)s)
     and exists (
-        select from caudal.source_account s where s.account_id = a.account_id and s.space_id = a.space_id)
+        select from caudal.source_account s
+        where s.account_id = a.account_id and s.space_id = a.space_id and not s.elsewhere)
 order by a.name, currency
 
 -- name: ledger_by_source

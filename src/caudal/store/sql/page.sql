@@ -71,7 +71,7 @@ select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', '
 
 -- name: lock_connection
 -- One writer per connection: a second one waits here. The state is read in the transaction that writes.
-select state, (now() at time zone 'UTC')::date - history_days as history_from
+select state, (now() at time zone 'UTC')::date - history_days as history_from, routed as version
 from caudal.connection
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 for update
@@ -147,17 +147,17 @@ where a.currency = 'XXX' and excluded.currency <> 'XXX'
 -- What the source says of its accounts, the latest word.
 insert into caudal.source_account
     (space_id, connection_id, source_account_id, account_id, home_id, reference, name, kind, currency, iban, number,
-    institution, mask, persistent_id, withdraws, lists)
+    institution, mask, persistent_id, withdraws, lists, selected)
 select %(space_id)s, %(connection_id)s, source_account_id, account_id, home_id, reference, name, kind, currency, iban,
-    number, institution, mask, persistent_id, withdraws, lists
+    number, institution, mask, persistent_id, withdraws, lists, selected
 from jsonb_to_recordset(%(rows)s) as row (source_account_id uuid, account_id uuid, home_id uuid, reference text,
     name text, kind text, currency text, iban text, number text, institution text, mask text, persistent_id text,
-    withdraws boolean, lists boolean)
+    withdraws boolean, lists boolean, selected boolean)
 on conflict on constraint source_account_reference_unique do update set
     name = excluded.name, kind = excluded.kind, currency = excluded.currency, iban = excluded.iban,
     number = excluded.number, institution = excluded.institution, mask = excluded.mask,
     persistent_id = excluded.persistent_id, withdraws = excluded.withdraws, lists = excluded.lists,
-    gone_at = null, updated_at = now()
+    gone_at = null, elsewhere = false, updated_at = now()
 
 -- name: mark_accounts_gone
 -- The source no longer shows them.

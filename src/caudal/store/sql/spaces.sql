@@ -95,7 +95,7 @@ select c.connection_id, c.provider, c.label, c.state,
     case when c.state_reason = '' then c.needed_action else c.state_action end as state_action, c.reference,
     i.reference as institution_reference, coalesce(i.name, '') as institution, c.created_at,
     coalesce(told.accounts, 0) as accounts, last.started_at as last_run_at, last.outcome as last_outcome,
-    last.error as last_error, rests.paused_at
+    last.error as last_error, coalesce(rests.paused_at, c.paused_at) as paused_at, c.home_space_id, c.choice_until > now() as choosing
 from caudal.connection c
 left join caudal.schedule rests on rests.space_id = c.space_id and rests.connection_id = c.connection_id
 left join caudal.institution i on i.space_id = c.space_id and i.institution_id = c.institution_id
@@ -170,15 +170,16 @@ select account_id, name, kind, currency, joined_into from caudal.account
 where space_id = %(space_id)s and (account_id::text = %(text)s or name = %(text)s)
 
 -- name: start_run
--- One sync of one stream of a connection begins. One before it that never ended, ended with its process.
+-- One sync of one stream of a connection begins. One before it that never ended, ended with its process. In a space that the
+-- connection feeds it goes by the same id.
 with left_behind as (
     update caudal.run set finished_at = now(), outcome = 'partial', error = 'its process ended',
         error_class = 'Interrupted'
     where space_id = %(space_id)s and connection_id = %(connection_id)s and stream = %(stream)s
         and outcome = 'running'
 )
-insert into caudal.run (space_id, connection_id, stream, subject, cause)
-values (%(space_id)s, %(connection_id)s, %(stream)s, %(subject)s, %(cause)s)
+insert into caudal.run (space_id, run_id, connection_id, stream, subject, cause)
+values (%(space_id)s, coalesce(%(run_id)s::uuid, uuidv7()), %(connection_id)s, %(stream)s, %(subject)s, %(cause)s)
 returning run_id
 
 -- name: finish_run
