@@ -1,8 +1,9 @@
 """`caudal link`, `connections`, `sync`, `unlink`: banks, linked and kept in step."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -12,13 +13,14 @@ from caudal.cli.linking import LinkWish, linked
 from caudal.cli.main import exit_code
 from caudal.cli.options import as_json_option, space_option, with_space
 from caudal.cli.sandbox import url_option
-from caudal.hub import choices, syncs
+from caudal.hub import choices, routing, spaces, syncs
 from caudal.hub import connections as hub_connections
 from caudal.hub.installation import Installation
+from caudal.hub.routing import Belonging
 from caudal.hub.syncs import SyncReport
 from caudal.model.errors import CaudalError
 from caudal.providers import registry
-from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
+from caudal.store.spaces import LinkedConnection, Space
 from caudal.sync import engine
 
 
@@ -209,27 +211,38 @@ def show_sync(report: SyncReport) -> None:
     help="Show this account (its name or last digits) and others so named, alone.",
 )
 @click.option("--all-accounts", is_flag=True, help="Show every account.")
+@click.option(
+    "--belongs",
+    multiple=True,
+    metavar="ACCOUNT=SPACE",
+    help="This account belongs to that space from now on, with all that was told of it.",
+)
 @click.option("--history", metavar="DAYS|all", help="Write nothing that was booked longer ago.")
 @space_option
 @as_json_option
 def choose(
     name: str,
     wanted: tuple[str, ...],
+    belongs: tuple[str, ...],
     history: str | None,
     space: str | None,
     *,
     all_accounts: bool,
     as_json: bool,
 ) -> None:
-    """Choose what of a connection is written: which accounts, how far back. Without options: what is chosen."""
+    """Choose what of a connection is written: which accounts, to which space, how far back. Without options: what is
+    chosen."""
     if wanted and all_accounts:
         raise click.UsageError("name accounts, or say --all-accounts")
     if history is not None and history != "all" and not (history.isdecimal() and int(history)):
         raise click.UsageError("--history takes a number of days, or all")
 
-    async def work(opened: Installation, chosen: Space) -> list[ChosenAccount]:
+    if any("=" not in each for each in belongs):
+        raise click.UsageError("--belongs takes ACCOUNT=SPACE")
+
+    async def work(opened: Installation, chosen: Space) -> tuple[Sequence[Belonging], dict[UUID, str]]:
         connection = await hub_connections.find(opened, chosen, name)
-        there = await choices.accounts(opened, chosen, connection)
+        there = (await routing.where(opened, chosen, connection)).accounts
         if history is not None:
             await choices.limit_history(
                 opened, chosen, connection, None if history == "all" else int(history)
@@ -237,15 +250,23 @@ def choose(
         if wanted or all_accounts:
             names = wanted or [account.reference for account in there]
             there = await choices.select(opened, chosen, connection, names)
-        return there
+        if belongs:
+            said: dict[str, UUID] = {}
+            for account, _, to in (each.rpartition("=") for each in belongs):
+                to_id = (await spaces.chosen(opened.store, to)).space_id
+                said |= {each.reference: to_id for each in choices.called(there, account)}
+            there = (await routing.route(opened, chosen, connection, said)).accounts
+        known = await routing.destinations(opened, chosen)
+        return there, {each.space_id: each.name for each in known if each.space_id != chosen.space_id}
 
-    found = with_space(space, work)
+    found, others = with_space(space, work)
     if as_json:
         click.echo(show.as_json(found))
         return
     for account in found:
         mark = "[green]shown[/green]" if account.selected else "[yellow]left out[/yellow]"
-        show.console.print(f"{show.text(account.name)} {show.text(account.mask or '')}: {mark}")
+        to = f" in {show.text(others[account.space_id])}" if account.space_id in others else ""
+        show.console.print(f"{show.text(account.name)} {show.text(account.mask or '')}: {mark}{to}")
 
 
 @click.command()

@@ -504,7 +504,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One link to an institution through a provider. `state`: `active`, `degraded`, `needs_user`, `revoked`, `linking`;
-    `reason` and `action`: why it isn't active, and what to do."""
+    `reason` and `action`: why it isn't active, and what to do. `home_space_id`: where it is linked, and managed, if it
+    only feeds this space; `choosing`: its person is being asked where its accounts belong."""
 
     connection_id: UUID
     provider: str
@@ -519,6 +520,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     last_outcome: str | None
     last_error: str | None
     paused_at: str | None
+    home_space_id: UUID | None
+    choosing: bool
 
 
 class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
@@ -563,12 +566,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """An account as a connection shows it, and whether it is wanted."""
+    """An account as a connection shows it, whether it is wanted, and the space it belongs to."""
 
     reference: str
     name: str
     mask: str | None
     selected: bool
+    space_id: UUID
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -1312,7 +1316,7 @@ class Operations(Core):
         )
 
     def list_shown_accounts(self, space_id: UUID | str, connection_id: UUID | str) -> Page[ShownAccount]:
-        """The accounts that a connection shows, and whether each is wanted."""
+        """The accounts that a connection shows. In a space that it only feeds: those that belong there."""
         return self._ask(
             "GET",
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/accounts",
@@ -1328,6 +1332,20 @@ class Operations(Core):
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/accounts",
             Page[ShownAccount],
             body={"references": references},
+        )
+
+    def route_accounts(
+        self, space_id: UUID | str, connection_id: UUID | str, *, accounts: dict[str, UUID]
+    ) -> Page[ShownAccount]:
+        """Say to which space each account belongs. It may be any whose connections you manage; for a key, its own. All that.
+
+        the connection told of an account goes with it, and what people said of its movements.
+        """
+        return self._ask(
+            "PATCH",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/routes",
+            Page[ShownAccount],
+            body={"accounts": accounts},
         )
 
     def limit_history(self, space_id: UUID | str, connection_id: UUID | str, *, days: int | None) -> None:
@@ -2134,7 +2152,7 @@ class AsyncOperations(AsyncCore):
     async def list_shown_accounts(
         self, space_id: UUID | str, connection_id: UUID | str
     ) -> Page[ShownAccount]:
-        """The accounts that a connection shows, and whether each is wanted."""
+        """The accounts that a connection shows. In a space that it only feeds: those that belong there."""
         return await self._ask(
             "GET",
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/accounts",
@@ -2150,6 +2168,20 @@ class AsyncOperations(AsyncCore):
             f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/accounts",
             Page[ShownAccount],
             body={"references": references},
+        )
+
+    async def route_accounts(
+        self, space_id: UUID | str, connection_id: UUID | str, *, accounts: dict[str, UUID]
+    ) -> Page[ShownAccount]:
+        """Say to which space each account belongs. It may be any whose connections you manage; for a key, its own. All that.
+
+        the connection told of an account goes with it, and what people said of its movements.
+        """
+        return await self._ask(
+            "PATCH",
+            f"/v1/spaces/{segment(space_id)}/connections/{segment(connection_id)}/routes",
+            Page[ShownAccount],
+            body={"accounts": accounts},
         )
 
     async def limit_history(

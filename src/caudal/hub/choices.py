@@ -2,38 +2,27 @@
 
 from collections.abc import Sequence
 
-from caudal.hub import audit
+from caudal.hub import audit, routing
 from caudal.hub.installation import Installation
+from caudal.hub.routing import Belonging
 from caudal.model.errors import NotFound
-from caudal.store import events, jobs, spaces
+from caudal.store import jobs, spaces
 from caudal.store.database import Transaction
 from caudal.store.jobs import Priority, SyncWork
-from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
-
-
-async def accounts(
-    installation: Installation, space: Space, connection: LinkedConnection
-) -> list[ChosenAccount]:
-    """The accounts the connection shows, and whether each is wanted."""
-    async with installation.store.transaction(space.space_id) as tx:
-        return await spaces.accounts_of(tx, space.space_id, connection.connection_id)
+from caudal.store.spaces import LinkedConnection, Space
+from caudal.sync import feeding
 
 
 async def select(
     installation: Installation, space: Space, connection: LinkedConnection, names: Sequence[str]
-) -> list[ChosenAccount]:
-    """Write from now on what these accounts (by name, mask or the provider's id) are told of, and nothing of the others;
-    what the ledger holds stays. One wanted again is pulled from its beginning. Raises NotFound for a name of none.
+) -> Sequence[Belonging]:
+    """Write from now on what these accounts (by name, mask or the provider's id) are told of, and nothing of the others,
+    whichever space they belong to; what the ledger holds stays. One wanted again is pulled from its beginning. Raises
+    NotFound for a name of none.
     """
-    scope = (space.space_id, connection.connection_id)
-    async with installation.store.transaction(space.space_id) as tx:
-        there = await spaces.accounts_of(tx, *scope)
-        wanted = {account.reference for name in names for account in _called(there, name)}
-        if await spaces.select_accounts(tx, *scope, wanted):
-            await _pull_anew(tx, space, connection)
-        told = {"connection": str(connection.connection_id), "accounts": str(len(wanted))}
-        await audit.note(tx, installation, space, "connection.accounts_chosen", told)
-        return await spaces.accounts_of(tx, *scope)
+    there = (await routing.where(installation, space, connection)).accounts
+    wanted = {account.reference for name in names for account in called(there, name)}
+    return (await routing.route(installation, space, connection, {}, wanted)).accounts
 
 
 async def limit_history(
@@ -41,11 +30,13 @@ async def limit_history(
 ) -> None:
     """Write nothing that was booked more than so many days ago; None: everything. What the ledger holds stays; further
     back than before is pulled from the beginning."""
-    async with installation.store.transaction(space.space_id) as tx:
-        if await spaces.set_history(tx, space.space_id, connection.connection_id, days):
+    scope = (space.space_id, connection.connection_id)
+    async with feeding.across(installation.store, *scope) as (tx, where):
+        if await spaces.set_history(tx, *scope, days):
             await _pull_anew(tx, space, connection)
         told = {"connection": str(connection.connection_id), "days": "all" if days is None else str(days)}
         await audit.note(tx, installation, space, "connection.history_limited", told)
+        await feeding.tell(tx, *scope, where.fed)
 
 
 async def pause(installation: Installation, space: Space, connection: LinkedConnection) -> None:
@@ -63,18 +54,19 @@ async def resume(installation: Installation, space: Space, connection: LinkedCon
 async def _rest(
     installation: Installation, space: Space, connection: LinkedConnection, *, paused: bool
 ) -> None:
-    async with installation.store.transaction(space.space_id) as tx:
-        if not await spaces.pause(tx, space.space_id, connection.connection_id, paused=paused):
+    scope = (space.space_id, connection.connection_id)
+    async with feeding.across(installation.store, *scope) as (tx, where):
+        if not await spaces.pause(tx, *scope, paused=paused):
             return
         if not paused:
-            work = SyncWork(space.space_id, connection.connection_id, "manual", Priority.MANUAL)
-            await jobs.enqueue_syncs(tx, [work])
+            await jobs.enqueue_syncs(tx, [SyncWork(*scope, "manual", Priority.MANUAL)])
         act = "connection.paused" if paused else "connection.resumed"
         await audit.note(tx, installation, space, act, {"connection": str(connection.connection_id)})
-        await events.write(tx, space.space_id, connection.connection_id)
+        await feeding.tell(tx, *scope, where.fed)
 
 
-def _called(there: Sequence[ChosenAccount], name: str) -> list[ChosenAccount]:
+def called(there: Sequence[Belonging], name: str) -> list[Belonging]:
+    """The accounts that a name, a mask or a reference is of. Raises NotFound."""
     found = [account for account in there if name in (account.name, account.mask, account.reference)]
     if not found:
         known = ", ".join(f"“{account.name}”" for account in there)

@@ -20,9 +20,13 @@ async def linked(installation: Installation, space: Space) -> list[LinkedConnect
 
 async def find(installation: Installation, space: Space, text: str) -> LinkedConnection:
     """The live connection with this id, the beginning of it, or this label. Raises NotFound, ConflictError."""
-    there = [each for each in await linked(installation, space) if each.reference is not None]
+    known = await linked(installation, space)
+    there = [each for each in known if each.reference is not None]
     exact = [each for each in there if text in (each.label, str(each.connection_id))]
     fitting = exact or [each for each in there if len(text) >= 4 and str(each.connection_id).startswith(text)]
+    for each in known if not fitting else ():
+        if text in (each.label, str(each.connection_id)):
+            _linked_here(each)
     if not fitting:
         labels = ", ".join(f"“{each.label}”" for each in there) or "none yet: `caudal link` makes one"
         raise NotFound(f"no connection {text!r} in space {space.name} (there are: {labels})")
@@ -41,13 +45,21 @@ async def read(installation: Installation, space: Space, connection_id: UUID) ->
 
 
 async def by_id(installation: Installation, space: Space, connection_id: UUID) -> LinkedConnection:
-    """The live connection with this id. Raises NotFound where there is none, or it has ended."""
+    """The live connection with this id. Raises NotFound where there is none, or it has ended; ConflictError where it is
+    linked in another space, and only feeds this one."""
     async with installation.store.transaction(space.space_id) as tx:
         found = await spaces.connections(tx, space.space_id, connection_id)
     for each in found:
-        if each.reference is not None and each.state != "revoked":
-            return each
+        if each.state != "revoked":
+            _linked_here(each)
+            if each.reference is not None:
+                return each
     raise NotFound(f"no live connection {connection_id} in this space")
+
+
+def _linked_here(connection: LinkedConnection) -> None:
+    if connection.home_space_id is not None:
+        raise ConflictError(f"“{connection.label}” is linked in another space: it is managed there")
 
 
 async def wanted(installation: Installation, space: Space, names: Sequence[str]) -> list[LinkedConnection]:

@@ -12,11 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from caudal.hub import audit, choices, connections, institutions, links, listing
+from caudal.hub import audit, connections, institutions, links, listing, routing
 from caudal.hub.identity.roles import SCOPES, Role, Scope
 from caudal.hub.installation import Installation
 from caudal.hub.links import Candidate, Connected, Progress
 from caudal.hub.providers import one_of
+from caudal.hub.routing import Belonging
 from caudal.model.errors import ConflictError, NotFound, ProviderError, Unavailable
 from caudal.providers.base import (
     Abandoned,
@@ -36,9 +37,10 @@ from caudal.store import links as store
 from caudal.store.ids import new_id
 from caudal.store.institutions import OfferedRow
 from caudal.store.jobs import Priority, SyncWork
+from caudal.store.ledger import RunRow
 from caudal.store.links import Kept, LinkRow, NewLink
 from caudal.store.listing import ListedRow, Query
-from caudal.store.spaces import ChosenAccount, LinkedConnection, Space
+from caudal.store.spaces import LinkedConnection, Space
 from caudal.vault import tokens
 from caudal.vault.rows import LINKS, RowSeal
 
@@ -52,6 +54,7 @@ _SETTLES: Final = timedelta(seconds=15)
 _PREPARED: Final = timedelta(minutes=2)
 """For so long where nothing came yet: some prepare even that."""
 _LATEST: Final = 10
+_ASKED_MIN: Final = timedelta(minutes=5)
 Live = Mapping[str, LiveProvider]
 
 
@@ -150,10 +153,13 @@ class LinkSession(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """What a link came to. `seen`: movements that were told so far; `done`: nothing more is expected to come soon."""
+    """What a link came to. `choosing`: nothing yet, for it is asked first to which of the `spaces` the accounts belong;
+    `seen`: movements that were told so far; `done`: nothing more is expected to come soon."""
 
     connection: LinkedConnection
-    accounts: Sequence[ChosenAccount]
+    accounts: Sequence[Belonging]
+    spaces: Sequence[Space]
+    choosing: bool
     seen: int
     latest: Sequence[ListedRow]
     done: bool
@@ -339,35 +345,56 @@ async def tidy(installation: Installation) -> None:
 
 async def arrived(installation: Installation, link: LinkSession) -> Arrived | None:
     """What it came to, as it stands now; None where it came to nothing."""
-    connection_id, space_id = link.row.connection_id, link.space.space_id
+    connection_id = link.row.connection_id
     if connection_id is None:
         return None
-    async with installation.store.transaction(space_id) as tx:
-        there = await spaces.connections(tx, space_id, connection_id)
-        shown = await spaces.accounts_of(tx, space_id, connection_id)
-        booked = await store.accounts(tx, space_id, connection_id)
-        runs = await ledger.runs(tx, space_id, connection_id, None, _RUNS)
+    async with installation.store.transaction(link.space.space_id) as tx:
+        there = await spaces.connections(tx, link.space.space_id, connection_id)
     if not there:
         return None
-    latest: Sequence[ListedRow] = ()
-    if booked:
-        latest = (await listing.listed(installation, link.space, Query(accounts=booked), limit=_LATEST)).rows
+    belongs = await routing.where(installation, link.space, there[0])
+    known = await routing.destinations(installation, link.space)
+    fed = {each.space_id for each in belongs.accounts}
+    runs: list[RunRow] = []
+    latest: list[ListedRow] = []
+    for each in [link.space, *(each for each in known[1:] if each.space_id in fed)]:
+        async with installation.store.transaction(each.space_id) as tx:
+            booked = await store.accounts(tx, each.space_id, connection_id)
+            runs += await ledger.runs(tx, each.space_id, connection_id, None, _RUNS)
+        if booked:
+            latest += (await listing.listed(installation, each, Query(accounts=booked), limit=_LATEST)).rows
     seen = sum(run.seen for run in runs)
     waited = link.row.now - max(there[0].created_at, link.row.agreed_at or link.row.made_at)
-    ended = any(run.outcome != "running" for run in runs)
-    done = ended and waited >= (_SETTLES if seen else _PREPARED)
-    return Arrived(there[0], shown, seen, latest, done)
+    ended = any(run.outcome != "running" for run in runs) and not belongs.choosing
+    return Arrived(
+        connection=there[0],
+        accounts=belongs.accounts,
+        spaces=known,
+        choosing=belongs.choosing,
+        seen=seen,
+        latest=sorted(latest, key=lambda row: row.booked_on, reverse=True)[:_LATEST],
+        done=ended and waited >= (_SETTLES if seen else _PREPARED),
+    )
 
 
-async def select(installation: Installation, link: LinkSession, references: Sequence[str]) -> None:
-    """Which of the accounts are wanted, of what was just linked. Raises ConflictError, NotFound."""
+async def place(
+    installation: Installation, link: LinkSession, said: Mapping[str, UUID], wanted: Sequence[str]
+) -> None:
+    """Of what was just linked: where each account belongs, and which are wanted. Raises ConflictError, NotFound."""
+    at_work, space, connection = await _linked(installation, link)
+    await routing.route(at_work, space, connection, said, wanted)
+
+
+async def _linked(
+    installation: Installation, link: LinkSession
+) -> tuple[Installation, Space, LinkedConnection]:
+    """At work on what was just linked."""
     if link.state not in ("linked", "mended") or link.row.connection_id is None:
         raise ConflictError("nothing is linked yet")
     if link.row.expired:
         raise ConflictError("this link is over: choose accounts where you see the connection")
     at_work, space = await _in_the_makers_name(installation, link)
-    connection = await connections.by_id(at_work, space, link.row.connection_id)
-    await choices.select(at_work, space, connection, references)
+    return at_work, space, await connections.by_id(at_work, space, link.row.connection_id)
 
 
 def state_of(row: LinkRow) -> str:
@@ -442,6 +469,7 @@ async def _begun(
             language=language,
             investments_only=link.bank is not None and link.bank.investments_only,
             return_url=return_url,
+            asks_for=await _asks_for(at_work, link, space),
         )
         await _taken(at_work, link, step, mended)
     except BaseException as error:
@@ -461,12 +489,19 @@ async def _proceed(
     provider = one_of(live, link.row.provider)
     await _take(installation, link, asks=asks)
     try:
-        step = await links.proceed(at_work, space, provider, said, mended)
+        asks_for = await _asks_for(at_work, link, space)
+        step = await links.proceed(at_work, space, provider, said, mended, asks_for=asks_for)
         await _taken(at_work, link, step, mended)
     except BaseException as error:
         await _freed(installation, link, error)
         raise
     return not isinstance(step, Waiting)
+
+
+async def _asks_for(at_work: Installation, link: LinkSession, space: Space) -> timedelta | None:
+    """For how long the person is asked where the accounts of what they link belong; None where there is but one space."""
+    several = len(await routing.destinations(at_work, space)) > 1
+    return max(link.row.expires_at - link.row.now, _ASKED_MIN) if several else None
 
 
 async def _take(installation: Installation, link: LinkSession, *, asks: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,9 +28,10 @@ from caudal.providers.base import (
     Visit,
     Waiting,
 )
-from caudal.store import events, inbox, jobs, spaces
+from caudal.store import inbox, jobs, routing, spaces
 from caudal.store.jobs import Priority, SyncWork
 from caudal.store.spaces import LinkedConnection, ShownAccount, Space
+from caudal.sync import feeding
 from caudal.vault.rows import WEBHOOKS, RowSeal
 
 _HEARD_MAX: Final = 500
@@ -74,6 +75,7 @@ async def begin(
     choose_accounts: bool = False,
     investments_only: bool = False,
     return_url: str | None = None,
+    asks_for: timedelta | None = None,
 ) -> Progress:
     """Start linking, or mend `relink`. The provider learns the space's id as the user's name, nothing else.
 
@@ -91,7 +93,8 @@ async def begin(
         choose_accounts=choose_accounts,
         investments_only=investments_only,
     )
-    return await _taken(installation, space, live, await live.begin_link(request), relink)
+    step = await live.begin_link(request)
+    return await _taken(installation, space, live, step, relink, asks_for=asks_for)
 
 
 async def proceed(
@@ -100,9 +103,13 @@ async def proceed(
     live: LiveProvider,
     answer: LinkAnswer,
     relink: LinkedConnection | None = None,
+    *,
+    asks_for: timedelta | None = None,
 ) -> Progress:
-    """The next step. A connection is kept, sealed, before anything else is done with it."""
-    return await _taken(installation, space, live, await live.continue_link(answer), relink)
+    """The next step. A connection is kept, sealed, before anything else is done with it. `asks_for`: for so long its
+    person is asked where its accounts belong, before anything of them is written."""
+    step = await live.continue_link(answer)
+    return await _taken(installation, space, live, step, relink, asks_for=asks_for)
 
 
 def returned(visit: Visit, address: str) -> Fields:
@@ -150,12 +157,14 @@ async def _taken(
     live: LiveProvider,
     step: Visit | Waiting | Ask | Found | Linked | Mended | Abandoned,
     relink: LinkedConnection | None,
+    *,
+    asks_for: timedelta | None,
 ) -> Progress:
     match step:
         case Found():
             return Candidate(step, await _linked_already(installation, space, live.name, step))
         case Linked():
-            return Connected(await _keep(installation, space, live.name, step), anew=True)
+            return Connected(await _keep(installation, space, live.name, step, asks_for), anew=True)
         case Mended(secrets=secrets) if relink is not None:
             return Connected(await _mended(installation, space, relink, secrets), anew=False)
         case Mended():
@@ -189,7 +198,9 @@ def _same(shown: ShownAccount, found: AccountFound) -> bool:
     return (shown.name, shown.mask) == (found.name, found.mask)
 
 
-async def _keep(installation: Installation, space: Space, provider: str, linked: Linked) -> LinkedConnection:
+async def _keep(
+    installation: Installation, space: Space, provider: str, linked: Linked, asks_for: timedelta | None
+) -> LinkedConnection:
     institution = linked.institution
     async with installation.store.transaction(space.space_id) as tx:
         made = await spaces.add_connection(
@@ -202,6 +213,8 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
         await credentials.seal_in(
             tx, installation, space.space_id, made.connection_id, linked.secrets, actor=space.actor
         )
+        if asks_for is not None:
+            await routing.ask(tx, space.space_id, made.connection_id, asks_for)
         details = {"connection": str(made.connection_id), "provider": provider}
         await audit.note(tx, installation, space, "connection.linked", details)
     return made
@@ -210,16 +223,14 @@ async def _keep(installation: Installation, space: Space, provider: str, linked:
 async def _mended(
     installation: Installation, space: Space, relink: LinkedConnection, secrets: Mapping[str, bytes]
 ) -> LinkedConnection:
-    async with installation.store.transaction(space.space_id) as tx:
+    scope = (space.space_id, relink.connection_id)
+    async with feeding.across(installation.store, *scope) as (tx, where):
         if secrets:
-            await credentials.seal_in(
-                tx, installation, space.space_id, relink.connection_id, secrets, actor=space.actor
-            )
-        await spaces.change_state(tx, space.space_id, relink.connection_id, "active", mended=True)
-        await spaces.pause(tx, space.space_id, relink.connection_id, paused=False)
-        sync = SyncWork(space.space_id, relink.connection_id, "manual", Priority.MANUAL)
-        await jobs.enqueue_syncs(tx, [sync])
+            await credentials.seal_in(tx, installation, *scope, secrets, actor=space.actor)
+        await spaces.change_state(tx, *scope, "active", mended=True)
+        await spaces.pause(tx, *scope, paused=False)
+        await jobs.enqueue_syncs(tx, [SyncWork(*scope, "manual", Priority.MANUAL)])
         details = {"connection": str(relink.connection_id), "provider": relink.provider}
         await audit.note(tx, installation, space, "connection.mended", details)
-        await events.write(tx, space.space_id, relink.connection_id)
+        await feeding.tell(tx, *scope, where.fed)
     return msgspec.structs.replace(relink, state="active", state_reason="", state_action="", paused_at=None)

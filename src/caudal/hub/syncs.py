@@ -12,11 +12,11 @@ from caudal.hub.installation import Installation
 from caudal.model.errors import ConflictError, Revoked
 from caudal.providers import registry
 from caudal.providers.base import LiveProvider, Pace
-from caudal.store import events, ledger, secrets, spaces
+from caudal.store import ledger, secrets, spaces
 from caudal.store.database import Transaction
 from caudal.store.ledger import ProofRow
 from caudal.store.spaces import LinkedConnection, Space
-from caudal.sync import engine
+from caudal.sync import engine, feeding
 
 
 class SyncReport(msgspec.Struct, frozen=True):
@@ -129,17 +129,10 @@ async def ended(
     installation: Installation, space: Space, connection: LinkedConnection, act: str, actor: str
 ) -> None:
     """The connection is over: revoked, its secrets shredded, and the trail says so, and by whom."""
-    async with installation.store.transaction(space.space_id) as tx:
-        await end_in(
-            tx,
-            installation,
-            space.space_id,
-            connection.connection_id,
-            provider=connection.provider,
-            act=act,
-            actor=actor,
-        )
-        await events.write(tx, space.space_id, connection.connection_id)
+    scope = (space.space_id, connection.connection_id)
+    async with feeding.across(installation.store, *scope) as (tx, where):
+        await end_in(tx, installation, *scope, provider=connection.provider, act=act, actor=actor)
+        await feeding.tell(tx, *scope, where.fed)
 
 
 async def end_in(

@@ -25,11 +25,11 @@ from caudal.model.errors import (
 from caudal.observe.context import about
 from caudal.observe.metrics import Metrics
 from caudal.providers import registry
-from caudal.store import events, health
+from caudal.store import health
 from caudal.store.jobs import Cadence
 from caudal.store.queue import connector
 from caudal.store.spaces import Space
-from caudal.sync import budgets, engine, workers
+from caudal.sync import budgets, engine, feeding, workers
 from caudal.sync.workers import Chore, Staff, Task
 from caudal.vault.sealing import SealError
 
@@ -98,9 +98,10 @@ class Hands:
     async def _mistaken(self, space: Space, connection_id: UUID, cause: str, error: Exception) -> None:
         """After a mistake of ours, which no run could write down. Raises it again where it has come too often."""
         job = engine.Job(space.space_id, connection_id, bounds=self._installation.settings.run, cause=cause)
-        async with self._installation.store.transaction(space.space_id) as tx:
+        store = self._installation.store
+        async with feeding.across(store, space.space_id, connection_id) as (tx, where):
             again_in = await engine.settle(tx, job, error)
-            await events.write(tx, space.space_id, connection_id)
+            await feeding.tell(tx, space.space_id, connection_id, where.fed)
         if again_in is None:
             raise error
         _LOG.warning("a sync failed by a mistake of ours; it is tried again", exc_info=error)

@@ -5,7 +5,7 @@ the latest versions of its chains, written by set statements (DESIGN §6). Apply
 tells none of is not written.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -23,7 +23,6 @@ from caudal.model.changes import (
     TransactionSeen,
 )
 from caudal.model.errors import NotFound, Revoked, Superseded
-from caudal.store import routing
 from caudal.store.beside import balance_rows, complete_rows, holding_rows, quarantine_rows, window_rows
 from caudal.store.database import Transaction, json_rows
 from caudal.store.incoming import copy_text, families
@@ -163,7 +162,7 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
         swept = await tx.all("sweep_windows", _Swept, **space, stream=target.stream, rows=complete)
         told, touched = told + len(swept), touched | {row.account_id for row in swept}
     news = await tx.run("resolve", **space) > 0
-    restated = await _write(tx, target, families=staged.families) if news else _Restated(0, 0)
+    restated = await write_news(tx, target, families=staged.families) if news else _Restated(0, 0)
     await _write_beside(tx, target, staged)
     value = page.next if target.routing is not None else ""
     await tx.run("move_cursor", **scope, stream=target.stream, value=value, at_rest=page.at_rest)
@@ -195,7 +194,7 @@ async def settle_page(tx: Transaction, target: PageTarget, staged: StagedPage) -
     )
 
 
-async def _write(tx: Transaction, target: PageTarget, *, families: bool) -> _Restated:
+async def write_news(tx: Transaction, target: PageTarget, *, families: bool = False) -> _Restated:
     """What of a page is new: its records, the transactions they found, and what they make of those that were known."""
     space = {"space_id": target.space_id}
     if families:
@@ -241,7 +240,7 @@ async def settle_succession(tx: Transaction, target: PageTarget, staged: StagedP
     if not swept:
         return None
     await tx.run("forget_resolved")
-    return await _are_gone(tx, target, frozenset(row.account_id for row in swept), len(swept))
+    return await are_gone(tx, target, frozenset(row.account_id for row in swept), len(swept))
 
 
 async def settle_balances(tx: Transaction, target: PageTarget, staged: StagedPage) -> None:
@@ -262,19 +261,8 @@ async def restart(tx: Transaction, target: PageTarget, cursor: Cursor) -> None:
     await tx.run("forget_told_again", **scope)
 
 
-async def settle_leaving(
-    tx: Transaction, target: PageTarget, references: Collection[str]
-) -> PageCounts | None:
-    """Accounts that belong to another space from now on: what this connection told of them here is gone. None where it
-    told of none of them. What follows from it is still to be concluded, in the same transaction."""
-    leaving = await routing.withdraw(tx, target.space_id, target.connection_id, references)
-    if not leaving:
-        return None
-    return await _are_gone(tx, target, frozenset(each.account_id for each in leaving), leaving[0].told)
-
-
-async def _are_gone(tx: Transaction, target: PageTarget, touched: frozenset[UUID], told: int) -> PageCounts:
-    """What joined the incoming as gone is written."""
+async def are_gone(tx: Transaction, target: PageTarget, touched: frozenset[UUID], told: int) -> PageCounts:
+    """What joined the incoming as gone is written. `told`: how many."""
     space = {"space_id": target.space_id}
     await tx.run("resolve", **space)
     await tx.run("insert_observations", **space, run_id=target.run_id)

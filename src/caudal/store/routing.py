@@ -4,7 +4,7 @@ Where it is linked is its home: its secrets, its cursor, its schedule. Every oth
 connection of the same id, that shows the accounts which belong there, and nothing of the others.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
@@ -66,17 +66,6 @@ class _Row(msgspec.Struct, frozen=True):
 
 class _Version(msgspec.Struct, frozen=True):
     version: int
-
-
-class _Left(msgspec.Struct, frozen=True):
-    account_id: UUID
-
-
-class Withdrawn(msgspec.Struct, frozen=True):
-    """An account that went elsewhere; `told`: of how many movements this connection told here, on all of them."""
-
-    account_id: UUID
-    told: int
 
 
 async def read(tx: Transaction, space_id: UUID, connection_id: UUID) -> Routing:
@@ -146,23 +135,3 @@ async def mirror(tx: Transaction, home_id: UUID, connection_id: UUID, space_id: 
     """Note in a space that the connection feeds, or fed, what its home says of it."""
     scope = {"space_id": space_id, "connection_id": connection_id}
     await tx.run("mirror_home", **scope, home_id=home_id, fed=fed)
-
-
-async def withdraw(
-    tx: Transaction, space_id: UUID, connection_id: UUID, references: Collection[str]
-) -> list[Withdrawn]:
-    """Have what the connection told of these accounts join the page's incoming as gone. Returns those that it showed."""
-    await tx.run("steer_planner")
-    return await tx.all(
-        "withdraw_account",
-        Withdrawn,
-        space_id=space_id,
-        connection_id=connection_id,
-        references=sorted(references),
-    )
-
-
-async def left(tx: Transaction, space_id: UUID, accounts: Collection[UUID]) -> list[UUID]:
-    """Those of these accounts that no source tells of in this space any more."""
-    rows = await tx.all("accounts_left", _Left, space_id=space_id, accounts=sorted(accounts))
-    return [row.account_id for row in rows]

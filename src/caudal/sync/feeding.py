@@ -45,10 +45,17 @@ def _part(page: Page, where: Routing, space_id: UUID | None) -> Page:
 
 @asynccontextmanager
 async def across(
-    store: Store, space_id: UUID, connection_id: UUID, known: Routing | None = None, *, engine: bool = False
+    store: Store,
+    space_id: UUID,
+    connection_id: UUID,
+    known: Routing | None = None,
+    *,
+    engine: bool = False,
+    also: Sequence[UUID] = (),
 ) -> AsyncIterator[tuple[Transaction, Routing]]:
-    """A transaction over a connection's home and the spaces it feeds, which stay those until its end; `engine`: as
-    `Store.engine`. `known`: what was read of them lately. Raises NotFound where the connection isn't there.
+    """A transaction over a connection's home and the spaces it feeds, which stay those until its end, and over those
+    `also`; `engine`: as `Store.engine`. `known`: what was read of them lately. Raises NotFound where the connection isn't
+    there.
 
     Whoever the store acts for must be able to enter the home. In the spaces it feeds they needn't: what is done there is
     the connection's doing.
@@ -56,10 +63,11 @@ async def across(
     if known is None:
         known = await read(store, space_id, connection_id)
     while True:
-        at_work = everywhere(store) if known.fed else store
+        others = sorted({*known.fed, *also} - {space_id})
+        at_work = everywhere(store) if others else store
         begin = at_work.engine if engine else at_work.transaction
-        async with begin(space_id, *known.fed) as tx:
-            if await routing.hold(tx, space_id, connection_id, known.fed) == known.version:
+        async with begin(space_id, *others) as tx:
+            if await routing.hold(tx, space_id, connection_id, others) == known.version:
                 yield tx, known
                 return
             known = await routing.read(tx, space_id, connection_id)

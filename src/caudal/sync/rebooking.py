@@ -5,7 +5,7 @@ stay. What is held in memory is a batch, and the ids of what the accounts hold; 
 their pages until it is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -39,15 +39,23 @@ async def rebook(tx: Transaction, space_id: UUID) -> int:
     touched = sorted(left | set(moved.values()))
     await matching.lock(tx, space_id, touched)
     await accounts.book_transactions(tx, space_id, sorted(left))
+    await conclude_accounts(tx, space_id, touched, set(touched) - set(targets.values()))
+    return len(moved)
+
+
+async def conclude_accounts(
+    tx: Transaction, space_id: UUID, touched: Sequence[UUID], empty: Collection[UUID]
+) -> None:
+    """Conclude all that these accounts hold anew, with its transfers and their proof; of those that are `empty` no source
+    tells any more."""
+    await matching.lock(tx, space_id, touched)
     concluded: list[UUID] = []
     for account_id in touched:
         concluded += await _conclude(tx, space_id, account_id)
     await transfers_anew(tx, space_id, concluded)
     await accounts.forget_empty_days(tx, space_id, touched)
-    full = set(targets.values())
-    await conclude_proofs(tx, space_id, [account_id for account_id in touched if account_id in full])
-    await ledger.replace_proofs(tx, space_id, [each for each in touched if each not in full], [])
-    return len(moved)
+    await conclude_proofs(tx, space_id, [account_id for account_id in touched if account_id not in empty])
+    await ledger.replace_proofs(tx, space_id, [each for each in touched if each in empty], [])
 
 
 def targets_of(

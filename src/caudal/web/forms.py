@@ -109,6 +109,10 @@ class Form:
         except ValueError:
             raise Wrong({name: "form.not_offered"}) from None
 
+    def names(self) -> list[str]:
+        """What the fields that were sent are called."""
+        return list(self._fields)
+
     def all(self, name: str) -> list[str]:
         """All that were sent by this name."""
         return list(self._fields.get(name, ()))

@@ -79,9 +79,11 @@ def once_each(work: Iterable[SyncWork]) -> list[SyncWork]:
     return sorted({sync.connection_id: sync for sync in work}.values(), key=lambda sync: sync.connection_id)
 
 
-async def make(tx: Transaction, installation: Installation, change: Change) -> list[Told]:
-    """Make one change, in a transaction of the engine's that sees its space. Returns what is to be told of it, beside
-    what its statements note themselves."""
+async def make(
+    tx: Transaction, installation: Installation, change: Change, fed: Sequence[UUID] = ()
+) -> list[Told]:
+    """Make one change, in a transaction of the engine's that sees its space and those `fed`. Returns what is to be told
+    of it, beside what its statements note themselves."""
     space_id, connection_id = change.connection.space_id, change.connection.connection_id
     match change.signal:
         case MendedSignal():
@@ -97,7 +99,8 @@ async def make(tx: Transaction, installation: Installation, change: Change) -> l
                 actor=f"provider:{change.connection.provider}",
             )
         case EndedSignal(account=str(account)):
-            await inbox.end_account(tx, space_id, connection_id, account)
+            for each in (space_id, *fed):
+                await inbox.end_account(tx, each, connection_id, account)
         case UserNeededSignal(reason=reason, action=action, by=by) if by is None or by <= datetime.now(UTC):
             await spaces.change_state(tx, space_id, connection_id, "needs_user", reason=reason, action=action)
         case UserNeededSignal():

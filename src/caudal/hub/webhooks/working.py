@@ -15,9 +15,10 @@ from caudal.hub.webhooks.meaning import Plan
 from caudal.model.errors import CaudalError, NotFound, StoreAway, StoreError
 from caudal.providers.base import LiveProvider, Signal
 from caudal.providers.http import redact
-from caudal.store import events, inbox, jobs
+from caudal.store import inbox, jobs
 from caudal.store.inbox import Kept, Settled
 from caudal.store.jobs import SyncWork, Watched
+from caudal.sync import feeding
 from caudal.vault.rows import WEBHOOKS, RowSeal
 
 LiveOf = Callable[[str], LiveProvider | None]
@@ -127,14 +128,14 @@ class _Work:
         """Make the plan's changes, each in its own space; with the last of them the webhook is done."""
         for change in plan.changes:
             space_id, connection_id = change.connection.space_id, change.connection.connection_id
-            async with self._store.engine(space_id) as tx:
+            async with feeding.across(self._store, space_id, connection_id, engine=True) as (tx, where):
                 if not await inbox.hold(tx, [settled.inbox_id]):
                     return  # another worker has it
-                told = await meaning.make(tx, self._installation, change)
+                told = await meaning.make(tx, self._installation, change, where.fed)
                 if change is plan.changes[-1]:
                     await jobs.enqueue_syncs(tx, plan.syncs)
                     await inbox.settle(tx, [settled])
-                await events.write(tx, space_id, connection_id, told)
+                await feeding.tell(tx, space_id, connection_id, where.fed, told)
         if plan.syncs:
             await jobs.announce(self._store, [_SYNCS])
 

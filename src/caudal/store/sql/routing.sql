@@ -138,3 +138,113 @@ select a.account_id from caudal.account a
 where a.space_id = %(space_id)s and a.account_id = any (%(accounts)s) and not exists (
     select from caudal.source_account s
     where s.space_id = a.space_id and s.account_id = a.account_id and not s.elsewhere)
+
+-- name: routed_sources
+-- Accounts as a connection shows them in a space, which another space is to take over.
+select s.reference, s.source_account_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution, s.mask,
+    s.persistent_id, s.withdraws, s.lists, s.selected
+from caudal.source_account s
+where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s and s.reference = any (%(references)s)
+    and not s.elsewhere
+
+-- name: carry_movements
+-- What stands by the word of these source accounts joins the incoming of the space they go to: each movement as it is told
+-- now. `from_id`, `source_account_id`: as they were and will be.
+insert into incoming (ord, source_account_id, account_id, provider_id, fallback_id, gone, status, amount, currency, booked_on,
+    entered_on, value_on, authorized_on, occurred_at, description, counterparty, reference, category, raw, replaces, rule)
+select row_number() over (order by head.booked_on, head.observation_id), row.source_account_id, row.account_id,
+    head.provider_id, head.fallback_id, false, head.status, head.amount, head.currency, head.booked_on, head.entered_on,
+    head.value_on, head.authorized_on, head.occurred_at, head.description, head.counterparty, head.reference, head.category,
+    head.raw, head.replaces, 'routed_here'
+from jsonb_to_recordset(%(rows)s) as row (from_id uuid, source_account_id uuid, account_id uuid)
+join caudal.source_account s on s.space_id = %(from_space)s and s.source_account_id = row.from_id
+join caudal.transaction t on t.space_id = s.space_id and t.account_id = s.account_id
+    and (t.gone_at is null or t.concluded)
+join caudal.observation head on head.space_id = t.space_id and head.observation_id = t.follows and not head.gone
+    and head.source_account_id = s.source_account_id
+
+-- name: carry_beside
+-- The balances, positions and complete days that these source accounts told of, and where their streams stand: what was told
+-- before now isn't told again for that alone.
+with moved as (
+    select * from jsonb_to_recordset(%(rows)s) as row (from_id uuid, source_account_id uuid, account_id uuid)
+), balances as (
+    insert into caudal.balance (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, seen_at,
+        held_before, held_since)
+    select %(space_id)s, moved.source_account_id, %(run_id)s, b.kind, b.as_of, b.amount, b.currency, b.firm, b.told_at,
+        b.seen_at, b.held_before, b.held_since
+    from moved
+    join caudal.balance b on b.space_id = %(from_space)s and b.source_account_id = moved.from_id
+    on conflict on constraint balance_told_unique do nothing
+), holdings as (
+    insert into caudal.holding (space_id, source_account_id, as_of, asset, run_id, quantity, currency, name, kind, price,
+        value, cost)
+    select %(space_id)s, moved.source_account_id, h.as_of, h.asset, %(run_id)s, h.quantity, h.currency, h.name, h.kind,
+        h.price, h.value, h.cost
+    from moved
+    join caudal.holding h on h.space_id = %(from_space)s and h.source_account_id = moved.from_id
+    on conflict on constraint holding_pk do nothing
+), windows as (
+    insert into caudal.coverage (space_id, source_account_id, run_id, start_on, end_on, seen_at)
+    select %(space_id)s, moved.source_account_id, %(run_id)s, w.start_on, w.end_on, w.seen_at
+    from moved
+    join caudal.coverage w on w.space_id = %(from_space)s and w.source_account_id = moved.from_id
+    on conflict on constraint coverage_window_unique do nothing
+), dated as (
+    update caudal.source_account s set holdings_as_of = before.holdings_as_of, selected = before.selected
+    from moved
+    join caudal.source_account before on before.space_id = %(from_space)s and before.source_account_id = moved.from_id
+    where s.space_id = %(space_id)s and s.source_account_id = moved.source_account_id
+)
+insert into caudal.cursor (space_id, connection_id, stream, value, rested_at)
+select %(space_id)s, connection_id, stream, '', now() from caudal.cursor
+where space_id = %(home_id)s and connection_id = %(connection_id)s
+on conflict on constraint cursor_pk do update set rested_at = excluded.rested_at
+
+-- name: carry_decisions
+-- What people said of movements that another space has taken over is said there: words on one, and on two that both went.
+with moved as materialized (
+    select * from jsonb_to_recordset(%(rows)s) as row (from_id uuid, source_account_id uuid, account_id uuid)
+), words as materialized (
+    select d.* from caudal.decision d where d.space_id = %(from_space)s and d.undone_at is null
+), sides as materialized (
+    select distinct on (side.transaction_id) side.transaction_id as was, now_there.transaction_id as is_now
+    from (
+        select transaction_id from words union select other_id from words where other_id is not null
+    ) side
+    cross join lateral (
+        select l.observation_id from caudal.observation_link l
+        where l.space_id = %(from_space)s and l.transaction_id = side.transaction_id
+        offset 0
+    ) link
+    cross join lateral (
+        select o.source_account_id, o.provider_id from caudal.observation o
+        where o.space_id = %(from_space)s and o.observation_id = link.observation_id
+        offset 0
+    ) told
+    join moved on moved.from_id = told.source_account_id
+    cross join lateral (
+        select o.observation_id from caudal.observation o
+        where o.space_id = %(space_id)s and o.source_account_id = moved.source_account_id
+            and o.provider_id = told.provider_id
+        order by o.version desc
+        limit 1
+    ) there
+    cross join lateral (
+        select l.transaction_id from caudal.observation_link l
+        where l.space_id = %(space_id)s and l.observation_id = there.observation_id
+        offset 0
+    ) now_there
+    order by side.transaction_id, now_there.transaction_id
+), carried as (
+    update caudal.decision d set undone_at = now()
+    from words
+    join sides one on one.was = words.transaction_id
+    left join sides other on other.was = words.other_id
+    where d.space_id = %(from_space)s and d.decision_id = words.decision_id
+        and (words.other_id is null or other.was is not null)
+    returning d.kind, one.is_now as transaction_id, other.is_now as other_id, d.data, d.made_at
+)
+insert into caudal.decision (space_id, kind, transaction_id, other_id, data, made_at)
+select %(space_id)s, kind, transaction_id, other_id, data, made_at from carried
+where transaction_id is distinct from other_id

@@ -196,7 +196,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and stream =
 -- Which of a connection's accounts the person wants to see. Returns those that were wanted or not before, and now aren't
 -- or are.
 update caudal.source_account set selected = reference = any (%(references)s), updated_at = now()
-where space_id = %(space_id)s and connection_id = %(connection_id)s
+where space_id = %(space_id)s and connection_id = %(connection_id)s and not elsewhere
     and selected <> (reference = any (%(references)s))
 returning name, selected
 

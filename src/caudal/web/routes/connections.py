@@ -4,13 +4,14 @@ from typing import Final
 
 from starlette.responses import Response
 
-from caudal.hub import choices, connections, ledger, refreshing, syncs
+from caudal.hub import choices, connections, ledger, refreshing, routing, syncs
 from caudal.hub.identity.roles import Scope
 from caudal.hub.providers import one_of
 from caudal.providers.base import LiveProvider
 from caudal.store.spaces import LinkedConnection
 from caudal.web.routing import Declared, action, page
 from caudal.web.views.link import name_of
+from caudal.web.views.placing import placed, placing
 from caudal.web.visits import InSpace
 
 _RUNS: Final = 20
@@ -31,14 +32,17 @@ async def one(visit: InSpace) -> Response:
     """One: its accounts, its runs, what could not be understood."""
     there = await connections.read(visit.installation, visit.space, visit.id("connection"))
     live = there.reference is not None and there.state != "revoked"
-    shown = await choices.accounts(visit.installation, visit.space, there)
+    belongs = await routing.where(visit.installation, visit.space, there)
+    here = [visit.space]
+    if live and Scope.CONNECTIONS_MANAGE in visit.caller.scopes:
+        here = await routing.destinations(visit.installation, visit.space)
     return await visit.show(
         "connection.html",
         here="accounts",
         it=there,
         way=_way(there),
         live=live,
-        accounts=shown,
+        choice=placing(belongs.accounts, here),
         runs=await ledger.runs(visit.installation, visit.space, there.connection_id, None, _RUNS),
         now=visit.now,
     )
@@ -64,10 +68,10 @@ async def refresh(visit: InSpace) -> Response:
 
 @action("/s/{space}/connections/{connection}/accounts", Scope.CONNECTIONS_MANAGE)
 async def select(visit: InSpace) -> Response:
-    """Which accounts are wanted."""
+    """Which accounts are wanted, and where each belongs."""
     form = await visit.form()
     there = await connections.by_id(visit.installation, visit.space, visit.id("connection"))
-    await choices.select(visit.installation, visit.space, there, form.all("account"))
+    await routing.route(visit.installation, visit.space, there, placed(form), form.all("account"))
     return visit.go(f"/connections/{there.connection_id}", said="connection.chosen")
 
 

@@ -21,6 +21,7 @@ from caudal.web.cookies import Said
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.views.ledger import line
 from caudal.web.views.link import Choice, choice, link_page, ways
+from caudal.web.views.placing import placed, placing
 from caudal.web.visits import Guest, InSpace
 
 _FIELD: Final = "field-"
@@ -147,10 +148,10 @@ async def abandon(visit: Guest) -> Response:
 
 @action("/link/{token}/accounts", Entry.GUEST)
 async def select(visit: Guest) -> Response:
-    """Which of them are wanted."""
+    """Which of them are wanted, and where each belongs."""
     there = await _opened(visit)
     form = await visit.form()
-    await link_sessions.select(visit.installation, there, form.all("account"))
+    await link_sessions.place(visit.installation, there, placed(form), form.all("account"))
     return visit.go(f"{_path(visit)}?{_KEPT}")
 
 
@@ -210,6 +211,7 @@ async def _shown(visit: Guest, there: LinkSession, trouble: str = "", status: in
         trouble=trouble,
         choice=await _choice(visit) if there.state == "choose" else None,
         arrived=arrived,
+        placing=placing(arrived.accounts, arrived.spaces) if arrived else None,
         latest=[line(row, "") for row in arrived.latest] if arrived else [],
         home=f"/s/{there.space.space_id}",
         tab=isinstance(there.step, Going) and bool(visit.framed_by or not there.step.returns),

@@ -1,5 +1,6 @@
 """Connections: how each does, what of it is wanted, and its end."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -9,18 +10,20 @@ from msgspec import Meta
 
 from caudal.api.rest.endpoints import Endpoint, InSpace, Page, delete, get, patch, post
 from caudal.api.rest.forms import Asked, Cursor, Paged, Text, Told
-from caudal.hub import choices, connections, ledger, refreshing, syncs
+from caudal.hub import choices, connections, ledger, refreshing, routing, syncs
 from caudal.hub.identity.roles import Scope
 from caudal.hub.providers import one_of
+from caudal.hub.routing import Belonging
 from caudal.providers.base import LiveProvider
-from caudal.store.spaces import ChosenAccount, LinkedConnection
+from caudal.store.spaces import LinkedConnection
 
 _RUN: Final = Cursor(UUID)
 
 
 class Connection(Told, frozen=True):
     """One link to an institution through a provider. `state`: `active`, `degraded`, `needs_user`, `revoked`, `linking`;
-    `reason` and `action`: why it isn't active, and what to do."""
+    `reason` and `action`: why it isn't active, and what to do. `home_space_id`: where it is linked, and managed, if it
+    only feeds this space; `choosing`: its person is being asked where its accounts belong."""
 
     connection_id: UUID
     provider: str
@@ -35,6 +38,8 @@ class Connection(Told, frozen=True):
     last_outcome: str | None
     last_error: str | None
     paused_at: datetime | None
+    home_space_id: UUID | None
+    choosing: bool
 
 
 class Run(Told, frozen=True):
@@ -68,18 +73,25 @@ class RunsQuery(Paged, frozen=True):
 
 
 class ShownAccount(Told, frozen=True):
-    """An account as a connection shows it, and whether it is wanted."""
+    """An account as a connection shows it, whether it is wanted, and the space it belongs to."""
 
     reference: str
     name: str
     mask: str | None
     selected: bool
+    space_id: UUID
 
 
 class Selection(Asked, frozen=True):
     """The accounts that are wanted, by `reference`: nothing of the others is written from now on."""
 
     references: Annotated[list[Text], Meta(max_length=500)]
+
+
+class Routing(Asked, frozen=True):
+    """Where accounts belong: `reference` → space. Those that aren't named stay where they are."""
+
+    accounts: Annotated[dict[Text, UUID], Meta(min_length=1, max_length=500)]
 
 
 class History(Asked, frozen=True):
@@ -121,6 +133,8 @@ def connection(row: LinkedConnection) -> Connection:
         row.last_outcome,
         row.last_error,
         row.paused_at,
+        row.home_space_id,
+        bool(row.choosing),
     )
 
 
@@ -167,9 +181,9 @@ async def list_runs(call: InSpace, query: RunsQuery) -> Page[Run]:
 
 @get("/v1/spaces/{space_id}/connections/{connection_id}/accounts", Scope.CONNECTIONS_READ, tag="connections")
 async def list_shown_accounts(call: InSpace, connection_id: UUID) -> Page[ShownAccount]:
-    """The accounts that a connection shows, and whether each is wanted."""
-    one = await connections.by_id(call.installation, call.space, connection_id)
-    return _shown(await choices.accounts(call.installation, call.space, one))
+    """The accounts that a connection shows. In a space that it only feeds: those that belong there."""
+    one = await connections.read(call.installation, call.space, connection_id)
+    return _shown((await routing.where(call.installation, call.space, one)).accounts)
 
 
 @patch(
@@ -179,6 +193,16 @@ async def select_accounts(call: InSpace, connection_id: UUID, body: Selection) -
     """Say which accounts are wanted. One wanted again is pulled from its beginning."""
     one = await connections.by_id(call.installation, call.space, connection_id)
     return _shown(await choices.select(call.installation, call.space, one, body.references))
+
+
+@patch(
+    "/v1/spaces/{space_id}/connections/{connection_id}/routes", Scope.CONNECTIONS_MANAGE, tag="connections"
+)
+async def route_accounts(call: InSpace, connection_id: UUID, body: Routing) -> Page[ShownAccount]:
+    """Say to which space each account belongs. It may be any whose connections you manage; for a key, its own. All that
+    the connection told of an account goes with it, and what people said of its movements."""
+    one = await connections.by_id(call.installation, call.space, connection_id)
+    return _shown((await routing.route(call.installation, call.space, one, body.accounts)).accounts)
 
 
 @patch(
@@ -213,7 +237,7 @@ async def end_connection(call: InSpace, connection_id: UUID) -> None:
     await syncs.unlink(call.installation, call.space, one, one_of(call.providers, one.provider))
 
 
-def _shown(found: list[ChosenAccount]) -> Page[ShownAccount]:
+def _shown(found: Iterable[Belonging]) -> Page[ShownAccount]:
     return Page([msgspec.convert(each, ShownAccount, from_attributes=True) for each in found])
 
 
@@ -224,6 +248,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_runs,
     list_shown_accounts,
     select_accounts,
+    route_accounts,
     limit_history,
     pause_connection,
     resume_connection,
