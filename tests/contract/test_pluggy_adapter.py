@@ -314,7 +314,7 @@ def test_old_data_is_told_before_the_bank_s_trouble_is() -> None:
             ]
         )
         pulling = bench.live.pull(access, Cursor(""))
-        told = [await anext(pulling) for _ in range(4)]
+        told = [await anext(pulling) for _ in range(5)]
         with pytest.raises(Unavailable):
             await anext(pulling)
         assert movements(told)

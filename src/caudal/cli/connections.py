@@ -111,6 +111,8 @@ def connections(space: str | None, *, as_json: bool) -> None:
             each.provider,
             ("paused, " if each.paused_at else "")
             + each.state
+            + (", linked in another space" if each.home_space_id else "")
+            + (", asking where its accounts belong" if each.choosing else "")
             + (f"\n[yellow]{show.text(note)}[/yellow]" if note else ""),
             str(each.accounts),
             last,

@@ -156,8 +156,8 @@ async def run(
     return report
 
 
-_LOOK_PAGES_MAX: Final = 3
-"""Providers show what accounts there are first of all."""
+_LOOK_PAGES_MAX: Final = 25
+"""Most providers show what accounts there are first of all; an exchange's come to light one by one."""
 _LOOK_FIRST: Final = 1_500
 _LOOK_AGAIN: Final = 8
 """After so many new transactions, and again after eight times as many, the database's statistics are looked at."""
@@ -255,18 +255,19 @@ class _Puller(msgspec.Struct):
         home = next(iter(self.targets.values()))
         source = _Source(self.pull(cursor))
         try:
-            source.ask()
+            known: dict[SourceRef, AccountSeen] = {}
             for _ in range(_LOOK_PAGES_MAX):
+                source.ask()
                 page = await source.answer()
-                shown = (
-                    [] if page is None else [each for each in page.changes if isinstance(each, AccountSeen)]
-                )
-                if shown:
-                    async with self.store.transaction(home.space_id) as tx:
-                        await routing.note_shown(tx, home.space_id, home.connection_id, shown)
+                changes = () if page is None else page.changes
+                new = {each.ref: each for each in changes if isinstance(each, AccountSeen)}
+                if known and new.keys() <= known.keys():
+                    break
+                known |= new
                 if page is None or not page.more:
                     break
-                source.ask()
+            async with self.store.transaction(home.space_id) as tx:
+                await routing.note_shown(tx, home.space_id, home.connection_id, list(known.values()))
         finally:
             await source.close()
         until = self.where.choice_until

@@ -72,6 +72,8 @@ async def pull(client: PluggyClient, access: Access, cursor: Cursor) -> AsyncGen
         known, unreadable = known_accounts(
             await client.rows("/accounts", {"itemId": item.id}, "accounts"), item
         )
+        if not course.standing.accounts:
+            yield Page([account_seen(each) for each in known], course.standing.cursor(), more=True)
         for each in known:
             read = course.standing.accounts.get(each.ref)
             if read is None or read.at != at:

@@ -115,10 +115,14 @@ where c.space_id = %(space_id)s and (%(connection_id)s::uuid is null or c.connec
 order by c.created_at, c.connection_id
 
 -- name: shown_accounts
--- What each connection shows, as a person linking again would see it.
+-- What each connection shows, here or in another space, as a person linking again would see it.
 select s.connection_id, s.name, s.mask, s.persistent_id
 from caudal.source_account s
 where s.space_id = %(space_id)s and s.gone_at is null
+union all
+select r.connection_id, r.name, r.mask, null
+from caudal.account_route r
+where r.space_id = %(space_id)s and r.to_space_id is not null
 
 -- name: change_state
 -- What has become of a connection, and with it whether it is polled. One that was revoked stays so. `mended`: what it would
