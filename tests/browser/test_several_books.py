@@ -40,7 +40,7 @@ def test_accounts_are_sent_to_their_books_while_linking_and_back_later(browser: 
     savings.locator("select").select_option(label="Firma")
     page.click("button:has-text('Keep these')")
     page.wait_for_selector("#arriving .item__figure")
-    page.wait_for_selector("text=Which of these do you want here?")
+    page.wait_for_selector("text=Which of these do you want, and where?")
     assert savings.locator("option:checked").inner_text() == "Firma"
     assert barriers(page) == []
 
