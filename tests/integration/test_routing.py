@@ -21,13 +21,14 @@ from tests.support.stepping import NAME
 from tests.support.twofold import FIRM, NAMES, OWN, Twofold
 from tests.support.web import browsing, text_of
 
-from caudal.hub import connections, links, routing, syncs
+from caudal.hub import connections, ledger, links, routing, syncs
 from caudal.hub.installation import Installation
 from caudal.model.changes import Unreadable
 from caudal.model.errors import NeedsUser, Unavailable
 from caudal.settings import Settings
 from caudal.store import spaces
 from caudal.store.database import Store
+from caudal.store.ledger import Filter
 from caudal.store.spaces import LinkedConnection, Space
 
 
@@ -446,6 +447,38 @@ def test_two_logins_that_feed_one_another_s_books_never_wait_for_each_other(sett
         done = await asyncio.gather(*(syncs.sync(opened, *job) for job in jobs))
         assert [each.created for each in done] == [120, 120]
         for space in here:
+            assert await faults(opened.store, space.space_id) == {}
+
+    on(settings, work)
+
+
+def test_what_another_login_tells_of_the_same_account_stays_where_it_is(settings: Settings) -> None:
+    async def held(opened: Installation, space: Space) -> list[tuple[str, str]]:
+        rows = await ledger.transactions(opened, space, Filter(limit=100))
+        return sorted((row.account, row.description) for row in rows if row.account == NAMES[FIRM])
+
+    async def work(opened: Installation) -> None:
+        home, firm = [await spaces.create_space(opened.store, name) for name in ("home", "Firma")]
+        first, second = some(), Twofold("another login")
+        second.book("older", FIRM, "75.00", date(2026, 1, 20), "firm, long ago")
+        for n in range(5):
+            second.book(f"again {n}", FIRM, f"{n + 1}00.00", date(2026, 2, n + 1), f"firm {n}")
+        made = []
+        for bank in (first, second):
+            bank.steps.pop(0)
+            made.append(await linked(opened, home, bank))
+            await syncs.sync(opened, home, made[-1], bank.provider)
+        both = await held(opened, home)
+        assert len(both) == 6
+        await routing.route(opened, home, made[0], {FIRM: firm.space_id})
+        assert [text for _, text in await held(opened, firm)] == [f"firm {n}" for n in range(5)]
+        assert await held(opened, home) == both
+        await routing.route(opened, home, made[1], {FIRM: firm.space_id})
+        assert (await held(opened, home), await held(opened, firm)) == ([], both)
+        for connection, bank in zip(made, (first, second), strict=True):
+            await syncs.sync(opened, home, connection, bank.provider)
+        assert (await held(opened, home), await held(opened, firm)) == ([], both)
+        for space in (home, firm):
             assert await faults(opened.store, space.space_id) == {}
 
     on(settings, work)

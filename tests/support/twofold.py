@@ -45,9 +45,9 @@ class Twofold(Stepping):
     happened since. `trouble`: raised once the accounts are told; `page`: how
     many rows there are on one."""
 
-    def __init__(self) -> None:
+    def __init__(self, login: str = "their-login") -> None:
         bank = InstitutionFound("bank-1", "Banco Sereno", "PT")
-        super().__init__([visit(), Linked("their-login", bank, {"token": b"the most secret of all"})])
+        super().__init__([visit(), Linked(login, bank, {"token": b"the most secret of all"})])
         self.log: list[tuple[str, Told | None]] = []
         self.pulls = 0
         self.page = 3
@@ -81,7 +81,14 @@ class Twofold(Stepping):
 
     async def _pages(self, since: int) -> AsyncIterator[Page]:
         accounts = [
-            AccountSeen(ref, AccountKind.CHECKING, "EUR", name, mask=f"00{place}", withdraws=True)
+            AccountSeen(
+                ref,
+                AccountKind.CHECKING,
+                "EUR",
+                name,
+                iban=f"PT5000000000000000000000{place}",
+                withdraws=True,
+            )
             for place, (ref, name) in enumerate(NAMES.items())
         ]
         yield Page(accounts, Cursor(str(since)), more=True, unreadable=self.unreadable)

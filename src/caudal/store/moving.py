@@ -44,6 +44,13 @@ class _Created(msgspec.Struct, frozen=True):
     created: int
 
 
+class Arrived(msgspec.Struct, frozen=True):
+    """What came: the accounts it is booked on, and the rows that say which source account became which."""
+
+    accounts: frozenset[UUID]
+    rows: str
+
+
 async def shown(
     tx: Transaction, space_id: UUID, connection_id: UUID, references: Collection[str]
 ) -> list[Source]:
@@ -52,11 +59,9 @@ async def shown(
     return await tx.all("routed_sources", Source, **scope, references=sorted(references))
 
 
-async def arrive(
-    tx: Transaction, home_id: UUID, here: UUID, target: PageTarget, coming: Sequence[Source]
-) -> frozenset[UUID]:
+async def arrive(tx: Transaction, here: UUID, target: PageTarget, coming: Sequence[Source]) -> Arrived:
     """Accounts that the connection shows in `here` are `target`'s space's too, with all that stands by its word and what
-    people said of that. Returns where they are booked. What follows is still to be concluded."""
+    people said of that. What follows is still to be concluded."""
     await tx.run("steer_planner")
     seen = await see_accounts(tx, target, [_seen(each) for each in coming])
     accounts = {each.reference: seen.accounts[SourceRef(each.reference)] for each in coming}
@@ -65,14 +70,16 @@ async def arrive(
     told = await tx.run("carry_movements", from_space=here, rows=rows)
     await tx.run("resolve", **space)
     restated = await write_news(tx, target)
-    scope = {"home_id": home_id, "connection_id": target.connection_id}
-    await tx.run("carry_beside", **run, **scope, from_space=here, rows=rows)
     await tx.run("carry_decisions", **space, from_space=here, rows=rows)
-    places = frozenset(each.account_id for each in accounts.values())
-    await tx.run("mark_proof_due", **space, accounts=sorted(places))
     counts = {"changed": restated.changed, "gone": restated.gone, "quarantined": 0, "left_out": 0}
     await tx.first("count_page", _Created, **run, seen=told, **counts)
-    return places
+    return Arrived(frozenset(each.account_id for each in accounts.values()), rows)
+
+
+async def settle(tx: Transaction, home_id: UUID, here: UUID, target: PageTarget, arrived: Arrived) -> None:
+    """Once what arrived is concluded: what was told beside its movements. Its proof is still to be."""
+    scope = {"space_id": target.space_id, "connection_id": target.connection_id, "home_id": home_id}
+    await tx.run("carry_beside", **scope, run_id=target.run_id, from_space=here, rows=arrived.rows)
 
 
 async def leave(tx: Transaction, target: PageTarget, references: Collection[str]) -> PageCounts | None:

@@ -8,10 +8,11 @@ from uuid import UUID
 from caudal.store import events, routing, spaces
 from caudal.store.database import Transaction
 from caudal.store.ids import new_id
-from caudal.store.moving import arrive, leave, left, shown
+from caudal.store.moving import arrive, leave, left, settle, shown
 from caudal.store.pages import forget_page
 from caudal.store.routing import RoutedAccount, Routing
 from caudal.store.showing import PageTarget
+from caudal.sync.proving import conclude_proofs
 from caudal.sync.rebooking import conclude_accounts
 
 _Way = tuple[UUID, UUID]
@@ -65,7 +66,10 @@ async def _move(
         return
     run_id = new_id()
     target = await _begun(tx, there, connection_id, run_id)
-    await conclude_accounts(tx, there, sorted(await arrive(tx, home_id, here, target, coming)), ())
+    came = await arrive(tx, here, target, coming)
+    await conclude_accounts(tx, there, sorted(came.accounts), ())
+    await settle(tx, home_id, here, target, came)
+    await conclude_proofs(tx, there, sorted(came.accounts))
     await _ended(tx, target)
     target = await _begun(tx, here, connection_id, run_id)
     if (went := await leave(tx, target, references)) is not None:

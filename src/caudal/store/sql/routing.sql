@@ -165,16 +165,28 @@ join caudal.observation head on head.space_id = t.space_id and head.observation_
 
 -- name: carry_beside
 -- The balances, positions and complete days that these source accounts told of, and where their streams stand: what was told
--- before now isn't told again for that alone.
+-- before now isn't told again for that alone. A snapshot counts of what is held here what it counted of what was held there.
 with moved as (
     select * from jsonb_to_recordset(%(rows)s) as row (from_id uuid, source_account_id uuid, account_id uuid)
 ), balances as (
     insert into caudal.balance (space_id, source_account_id, run_id, kind, as_of, amount, currency, firm, told_at, seen_at,
         held_before, held_since)
     select %(space_id)s, moved.source_account_id, %(run_id)s, b.kind, b.as_of, b.amount, b.currency, b.firm, b.told_at,
-        b.seen_at, b.held_before, b.held_since
+        b.seen_at, b.held_before + more.before, b.held_since + more.since
     from moved
     join caudal.balance b on b.space_id = %(from_space)s and b.source_account_id = moved.from_id
+    join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
+    left join lateral (
+        select coalesce(sum(booked) filter (where day < b.as_of), 0) as before,
+            coalesce(sum(booked) filter (where day >= b.as_of), 0) as since
+        from (
+            select d.day, d.booked from caudal.account_day d
+            where d.space_id = %(space_id)s and d.account_id = moved.account_id and d.currency = b.currency
+            union all
+            select d.day, -d.booked from caudal.account_day d
+            where d.space_id = b.space_id and d.account_id = s.account_id and d.currency = b.currency
+        ) differing
+    ) more on b.held_before is not null
     on conflict on constraint balance_told_unique do nothing
 ), holdings as (
     insert into caudal.holding (space_id, source_account_id, as_of, asset, run_id, quantity, currency, name, kind, price,
