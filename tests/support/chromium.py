@@ -14,8 +14,10 @@ _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _AXE: Final = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 _ASKED: Final = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "rules": {"target-size": {"enabled": True}},
     "resultTypes": ["violations"],
 }
+_WIDER: Final = "document.documentElement.scrollWidth > innerWidth"
 
 
 @contextmanager
@@ -36,10 +38,11 @@ def chromium() -> Iterator[Browser]:
 
 
 def barriers(page: Page) -> list[str]:
-    """What axe finds serious or critical, as ``rule: where (why)``."""
+    """What axe finds serious or critical, as ``rule: where (why)``; and whether one must scroll sideways."""
     page.evaluate(_AXE.read_text("utf-8"))
     found: dict[str, Any] = page.evaluate("asked => axe.run(document, asked)", _ASKED)
-    return [
+    wide = [f"{page.url} is wider than its window"] if page.evaluate(_WIDER) else []
+    return wide + [
         f"{rule['id']}: {node['target']} ({node['failureSummary']})"
         for rule in found["violations"]
         if rule["impact"] in {"serious", "critical"}

@@ -142,6 +142,7 @@ def person(browser: Browser, hub: Served, *, phone: bool = False) -> Person:
         viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 900},
         reduced_motion="reduce",
         has_touch=phone,
+        is_mobile=phone,
         locale="en-US",
     )
     return Person(context, hub)
