@@ -1,10 +1,12 @@
 """The audit trail: who changed what, in a chain that shows any later change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from caudal.hub.installation import Installation
 from caudal.observe import security
@@ -15,6 +17,7 @@ from caudal.store.spaces import Space
 from caudal.vault.audit import GENESIS, entry_mac
 
 _BATCH: Final = 1_000
+_LOOKED_THROUGH: Final = 20_000
 _DAILY: Final = ("transaction.", "credential.")
 """Acts that are the ledger's, or a token's, every day's work: no matter of who may do what."""
 
@@ -48,6 +51,28 @@ async def entries(installation: Installation, space: Space, after: int, limit: i
     """The entries after number `after`, in order."""
     async with installation.store.transaction(space.space_id) as tx:
         return await secrets.audit_entries(tx, space.space_id, after, limit)
+
+
+class Trail(msgspec.Struct, frozen=True):
+    """Entries, the latest first. `upto`: the number to go on from, None where the trail begins."""
+
+    entries: Sequence[AuditEntry]
+    upto: int | None
+
+
+async def latest(
+    installation: Installation, space: Space, limit: int, *, upto: int | None, kind: str = "", actor: str = ""
+) -> Trail:
+    """The latest entries, up to number `upto`, of a kind (what their act begins with) and by somebody. What is rare is
+    looked for in so many entries at a time: then there are fewer, and where to go on."""
+    async with installation.store.transaction(space.space_id) as tx:
+        last = await secrets.end_of_trail(tx, space.space_id)
+        last = last if upto is None else min(upto, last)
+        found = await secrets.latest_audit_entries(
+            tx, space.space_id, last, _LOOKED_THROUGH, limit, kind=kind, actor=actor
+        )
+    left = found[-1].seq - 1 if len(found) == limit else last - _LOOKED_THROUGH
+    return Trail(found, left if left > 0 else None)
 
 
 async def first_broken(installation: Installation, space_id: UUID) -> int | None:

@@ -143,6 +143,29 @@ async def insert_audit_entry(tx: Transaction, space_id: UUID, entry: AuditEntry)
     await tx.run("insert_audit_entry", space_id=space_id, **fields)
 
 
+async def end_of_trail(tx: Transaction, space_id: UUID) -> int:
+    """The number of the latest entry, 0 where there is none. Another may be on its way."""
+    row = await tx.first("last_audit_entry", _End, space_id=space_id)
+    return row.seq if row else 0
+
+
+async def latest_audit_entries(
+    tx: Transaction, space_id: UUID, upto: int, look: int, limit: int, *, kind: str, actor: str
+) -> list[AuditEntry]:
+    """At most `limit` entries, the latest first, among the `look` that end with number `upto`: whose act begins with
+    `kind`, by `actor`; "" is any."""
+    return await tx.all(
+        "latest_audit_entries",
+        AuditEntry,
+        space_id=space_id,
+        upto=upto,
+        look=look,
+        limit=limit,
+        kind=kind,
+        actor=actor,
+    )
+
+
 async def audit_entries(tx: Transaction, space_id: UUID, after: int, limit: int) -> list[AuditEntry]:
     """The entries after number `after`, in order."""
     return await tx.all("audit_entries", AuditEntry, space_id=space_id, after=after, limit=limit)

@@ -77,6 +77,19 @@ select seq, mac from caudal.audit_entry where space_id = %(space_id)s order by s
 insert into caudal.audit_entry (space_id, seq, at, actor, act, details, prev, mac)
 values (%(space_id)s, %(seq)s, %(at)s, %(actor)s, %(act)s, %(details)s, %(prev)s, %(mac)s)
 
+-- name: latest_audit_entries
+-- The latest entries up to one of them, of a kind and by somebody: as many as are wanted, among so many that are looked through.
+select seq, at, actor, act, details, prev, mac
+from (
+    select * from caudal.audit_entry
+    where space_id = %(space_id)s and seq <= %(upto)s and seq > %(upto)s - %(look)s
+    order by seq desc
+    offset 0
+) looked
+where (%(kind)s = '' or starts_with(act, %(kind)s || '.')) and (%(actor)s = '' or actor = %(actor)s)
+order by seq desc
+limit %(limit)s
+
 -- name: audit_entries
 -- The chain, in order, a batch at a time.
 select seq, at, actor, act, details, prev, mac from caudal.audit_entry

@@ -1,6 +1,7 @@
 """Settings of a space: what it is called, who is in it, which programs, and what was done."""
 
 from typing import Final, cast, get_args
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -14,6 +15,19 @@ from caudal.web.languages import Language
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.visits import InSpace
 
+AUDIT_KINDS: Final = (
+    "connection",
+    "credential",
+    "file",
+    "key",
+    "keys",
+    "link",
+    "member",
+    "space",
+    "transaction",
+)
+"""What acts begin with."""
+_FILTER_MAX: Final = 100
 _ENTRIES: Final = 100
 _KEY_DAYS_MAX: Final = 365
 _PERSONS: Final = (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, Role.AUDITOR)
@@ -142,17 +156,29 @@ async def revoke_key(visit: InSpace) -> Response:
 
 @page("/s/{space}/settings/audit", Scope.AUDIT_READ)
 async def trail(visit: InSpace) -> Response:
-    """What was done, by whom, and that nothing of it was changed since."""
-    text = visit.query.get("after", "0")
-    after = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
-    found = await audit.entries(visit.installation, visit.space, after, _ENTRIES)
+    """What was done, by whom; and, where that is asked, that nothing of it was changed since."""
+    text, kind, by = (visit.query.get(name, "")[:_FILTER_MAX] for name in ("upto", "kind", "by"))
+    upto = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+    found = await audit.latest(
+        visit.installation, visit.space, _ENTRIES, upto=upto, kind=kind, actor=f"person:{by}" if by else ""
+    )
     there = {str(each.person_id): each.name for each in await members.listed(visit.installation, visit.space)}
+    path = f"{visit.base}/settings/audit"
+    checked = "check" in visit.query
     return await visit.show(
         "settings_audit.html",
         here="settings",
-        entries=[(each, there.get(each.actor.partition(":")[2], each.actor)) for each in found],
-        older=f"{visit.base}/settings/audit?after={found[-1].seq}" if len(found) == _ENTRIES else None,
-        broken=await audit.first_broken(visit.installation, visit.space.space_id),
+        path=path,
+        kind=kind,
+        by=by,
+        kinds=[{"value": each, "text": visit.say("settings.audit_kind." + each)} for each in AUDIT_KINDS],
+        people=[{"value": person_id, "text": name} for person_id, name in there.items()],
+        entries=[(each, there.get(each.actor.partition(":")[2], each.actor)) for each in found.entries],
+        older=None
+        if found.upto is None
+        else f"{path}?{urlencode({'upto': found.upto, 'kind': kind, 'by': by})}",
+        checked=checked,
+        broken=await audit.first_broken(visit.installation, visit.space.space_id) if checked else None,
     )
 
 

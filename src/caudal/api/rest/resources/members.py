@@ -203,6 +203,21 @@ async def list_audit(call: InSpace, query: Paged) -> Page[AuditEntry]:
     return Page([AuditEntry(each.seq, each.at, each.actor, each.act, each.details) for each in found], more)
 
 
+class AuditCheck(Told, frozen=True):
+    """Whether the trail holds. `broken_at`: the number of the first entry that is missing or was changed; a cut-off end
+    can't be seen from the trail alone."""
+
+    holds: bool
+    broken_at: int | None
+
+
+@get("/v1/spaces/{space_id}/audit/check", Scope.AUDIT_READ, tag="audit")
+async def check_audit(call: InSpace) -> AuditCheck:
+    """Verify the whole trail, entry by entry."""
+    broken = await audit.first_broken(call.installation, call.space.space_id)
+    return AuditCheck(broken is None, broken)
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_members,
     change_member,
@@ -214,4 +229,5 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     make_key,
     revoke_key,
     list_audit,
+    check_audit,
 )
