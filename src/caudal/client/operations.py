@@ -198,6 +198,14 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str]
 
 
+class AuditCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the trail holds. `broken_at`: the number of the first entry that is missing or was changed; a cut-off end
+    can't be seen from the trail alone."""
+
+    holds: bool
+    broken_at: int | None
+
+
 class Money(msgspec.Struct, frozen=True, kw_only=True):
     """An amount and its currency or asset. Positive: there; negative: owed."""
 
@@ -928,6 +936,10 @@ class Operations(Core):
             Page[AuditEntry],
             query={"limit": limit, "after": after},
         )
+
+    def check_audit(self, space_id: UUID | str) -> AuditCheck:
+        """Verify the whole trail, entry by entry."""
+        return self._ask("GET", f"/v1/spaces/{segment(space_id)}/audit/check", AuditCheck)
 
     def list_accounts(self, space_id: UUID | str) -> Page[Account]:
         """The space's accounts, one for each currency that an account holds."""
@@ -1756,6 +1768,10 @@ class AsyncOperations(AsyncCore):
             Page[AuditEntry],
             query={"limit": limit, "after": after},
         )
+
+    async def check_audit(self, space_id: UUID | str) -> AuditCheck:
+        """Verify the whole trail, entry by entry."""
+        return await self._ask("GET", f"/v1/spaces/{segment(space_id)}/audit/check", AuditCheck)
 
     async def list_accounts(self, space_id: UUID | str) -> Page[Account]:
         """The space's accounts, one for each currency that an account holds."""
