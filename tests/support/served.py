@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -67,11 +68,21 @@ def _free_port() -> int:
 def _first(process: "subprocess.Popen[bytes]", log: Path) -> tuple[str, str]:
     until = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < until:
-        if found := _FIRST.search(log.read_text("utf-8")):
+        if (found := _FIRST.search(log.read_text("utf-8"))) and _listens(found[1]):
             return found[1], found[2]
         assert process.poll() is None, log.read_text("utf-8")
         time.sleep(0.1)
     raise AssertionError(f"it didn't come up: {log.read_text('utf-8')}")
+
+
+def _listens(url: str) -> bool:
+    """Whether somebody is there already: the address is said before."""
+    there = urlsplit(url)
+    try:
+        socket.create_connection((there.hostname or "", there.port or 80), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 class Person:

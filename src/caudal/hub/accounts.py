@@ -27,7 +27,10 @@ async def join(installation: Installation, space: Space, keep: str, drop: str) -
         of = _two(one, other)
         if UNKNOWN not in (one.currency, other.currency) and one.currency != other.currency:
             raise ConflictError(
-                f"“{one.name}” is kept in {one.currency}, “{other.name}” in {other.currency}: they are two accounts"
+                f"“{one.name}” is kept in {one.currency}, “{other.name}” in {other.currency}: they are two accounts",
+                says="two_currencies",
+                one=one.name,
+                other=other.name,
             )
         decision = await accounts.decide(tx, space.space_id, "join", of)
         await _carry_out(tx, installation, space, "account.joined", decision=decision, of=of)
@@ -125,7 +128,10 @@ def _two(one: NamedAccount, other: NamedAccount) -> tuple[UUID, UUID]:
     of = (_found_at(one), _found_at(other))
     if of[0] == of[1]:
         raise ConflictError(
-            f"“{one.name}” and “{other.name}” are one account (`caudal part-accounts` parts its sources)"
+            f"“{one.name}” and “{other.name}” are one account (`caudal part-accounts` parts its sources)",
+            says="one_account",
+            one=one.name,
+            other=other.name,
         )
     return of
 

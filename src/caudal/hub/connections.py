@@ -59,7 +59,11 @@ async def by_id(installation: Installation, space: Space, connection_id: UUID) -
 
 def _linked_here(connection: LinkedConnection) -> None:
     if connection.home_space_id is not None:
-        raise ConflictError(f"“{connection.label}” is linked in another space: it is managed there")
+        raise ConflictError(
+            f"“{connection.label}” is linked in another space: it is managed there",
+            says="linked_elsewhere",
+            label=connection.label,
+        )
 
 
 async def wanted(installation: Installation, space: Space, names: Sequence[str]) -> list[LinkedConnection]:

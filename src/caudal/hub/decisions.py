@@ -65,10 +65,11 @@ async def merge(installation: Installation, space: Space, keep: str, drop: str) 
         if first[0].account_id != second[0].account_id:
             raise ConflictError(
                 "they are on two accounts: two sides of one transfer are not one transaction "
-                "(`caudal link-transfer` says that they are its sides)"
+                "(`caudal link-transfer` says that they are its sides)",
+                says="two_accounts",
             )
         if first[0].transaction_id == second[0].transaction_id:
-            raise ConflictError("they are one already")
+            raise ConflictError("they are one already", says="one_already")
         pair = (first[0].transaction_id, second[0].transaction_id)
         return await _decide(tx, installation, space, "one", account_id=first[0].account_id, of=pair)
 
@@ -81,7 +82,9 @@ async def split_apart(
     async with installation.store.transaction(space.space_id) as tx:
         strands = await _strands(tx, space, transaction)
         if len(strands) < 2:
-            raise ConflictError("one source alone tells of it: there is nothing to take apart")
+            raise ConflictError(
+                "one source alone tells of it: there is nothing to take apart", says="nothing_apart"
+            )
         chosen = (
             [each for each in strands if str(each.transaction_id).startswith(strand.lower())]
             if strand
@@ -127,7 +130,9 @@ async def edit(installation: Installation, space: Space, transaction: str, value
                 if isinstance(value, Decimal):
                     Money(value, strands[0].currency)
             except (msgspec.ValidationError, ValueError):
-                raise ConflictError(f"{text!r} is no {name} in {strands[0].currency}") from None
+                raise ConflictError(
+                    f"{text!r} is no {name} in {strands[0].currency}", says="no_such_value", value=text
+                ) from None
         return await _fix(tx, installation, space, "edit", strand=strands[0], values=values)
 
 
@@ -157,7 +162,10 @@ async def split(installation: Installation, space: Space, transaction: str, part
             total = EXACT.add(total, part)
         if abs(total) > abs(strand.amount) or any((part > 0) != (strand.amount > 0) for part in parts):
             raise ConflictError(
-                f"the parts are {total}, the transaction {strand.amount}: no part may exceed it or turn its sign"
+                f"the parts are {total}, the transaction {strand.amount}: no part may exceed it or turn its sign",
+                says="split_too_much",
+                parts=total,
+                whole=strand.amount,
             )
         data = msgspec.json.encode({"parts": [str(part) for part in parts]}).decode()
         return await _decide(

@@ -65,7 +65,11 @@ class Preview(msgspec.Struct, frozen=True):
     def tried(self) -> FileReport:
         """Its report. Raises ConflictError where it wasn't tried."""
         if self.report is None:
-            raise ConflictError(f"a file of {self.entries} movements is too long to be tried beforehand")
+            raise ConflictError(
+                f"a file of {self.entries} movements is too long to be tried beforehand",
+                says="file_too_long",
+                n=self.entries,
+            )
         return self.report
 
 

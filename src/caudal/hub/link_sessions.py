@@ -259,7 +259,7 @@ async def reconsider(installation: Installation, link: LinkSession) -> None:
     """Back to the choice: nothing was begun yet."""
     _expect(link, "consent")
     if link.row.relink is not None:
-        raise ConflictError("what is mended is mended the way it was linked")
+        raise ConflictError("what is mended is mended the way it was linked", says="link_mended_way")
     await _take(installation, link)
     await _keep(installation, link, state="choose", provider="", institution="")
 
@@ -279,7 +279,7 @@ async def answer(
 ) -> None:
     """What the person says to the fields that were asked for."""
     if not isinstance(link.step, Asking):
-        raise ConflictError("nothing is asked for just now")
+        raise ConflictError("nothing is asked for just now", says="link_asks_nothing")
     told = {name: values.get(name, "").strip() for name in link.step.fields}
     await _proceed(installation, link, live, Fields(link.step.state, told))
 
@@ -287,7 +287,7 @@ async def answer(
 async def returned(installation: Installation, link: LinkSession, live: Live, address: str) -> None:
     """The person came back from the provider's page, by this address."""
     if not isinstance(link.step, Going):
-        raise ConflictError("this link isn't waiting for anybody to come back")
+        raise ConflictError("this link isn't waiting for anybody to come back", says="link_not_waiting")
     await _proceed(installation, link, live, links.returned(link.step.visit, address))
 
 
@@ -317,7 +317,7 @@ async def conclude(
 ) -> None:
     """Make what was chosen a connection. Where it is linked already that one is mended, unless `again`."""
     if not isinstance(link.step, Offered):
-        raise ConflictError("nothing was chosen yet")
+        raise ConflictError("nothing was chosen yet", says="link_nothing_chosen")
     if link.step.already is not None and not again:
         await _begun(installation, link, live, link.step.already, link.row.language or language)
         return
@@ -327,7 +327,7 @@ async def conclude(
 async def abandon(installation: Installation, link: LinkSession, why: str = "") -> None:
     """The person won't, or whoever asked has no use for it any more."""
     if link.over:
-        raise ConflictError("this link is over")
+        raise ConflictError("this link is over", says="link_over")
     await _take(installation, link)
     await _keep(installation, link, state="abandoned", why=why)
 
@@ -390,9 +390,11 @@ async def _linked(
 ) -> tuple[Installation, Space, LinkedConnection]:
     """At work on what was just linked."""
     if link.state not in ("linked", "mended") or link.row.connection_id is None:
-        raise ConflictError("nothing is linked yet")
+        raise ConflictError("nothing is linked yet", says="link_nothing_linked")
     if link.row.expired:
-        raise ConflictError("this link is over: choose accounts where you see the connection")
+        raise ConflictError(
+            "this link is over: choose accounts where you see the connection", says="link_over_choose"
+        )
     at_work, space = await _in_the_makers_name(installation, link)
     return at_work, space, await connections.by_id(at_work, space, link.row.connection_id)
 
@@ -425,7 +427,7 @@ async def _shown(installation: Installation, row: LinkRow) -> LinkSession:
 
 def _expect(link: LinkSession, *states: str) -> None:
     if link.state not in states:
-        raise ConflictError("this link has gone on meanwhile: look at its page again")
+        raise ConflictError("this link has gone on meanwhile: look at its page again", says="link_gone_on")
 
 
 async def _in_the_makers_name(installation: Installation, link: LinkSession) -> tuple[Installation, Space]:
@@ -445,7 +447,7 @@ async def _in_the_makers_name(installation: Installation, link: LinkSession) -> 
                 and Scope.CONNECTIONS_MANAGE in SCOPES[Role(key.maker)]
             )
     if not may:
-        raise ConflictError("who asked you to link may not do so any more")
+        raise ConflictError("who asked you to link may not do so any more", says="link_maker_gone")
     acting = installation.store.acting(link.row.made_by)
     return msgspec.structs.replace(installation, store=acting), link.space
 
@@ -482,7 +484,7 @@ async def _proceed(
 ) -> bool:
     """One step. Returns whether it led on."""
     if link.over:
-        raise ConflictError("this link is over")
+        raise ConflictError("this link is over", says="link_over")
     at_work, space = await _in_the_makers_name(installation, link)
     relink = link.row.relink
     mended = None if relink is None else await connections.by_id(at_work, space, relink)
@@ -507,7 +509,9 @@ async def _asks_for(at_work: Installation, link: LinkSession, space: Space) -> t
 async def _take(installation: Installation, link: LinkSession, *, asks: bool = False) -> None:
     async with installation.store.door() as tx:
         if not await store.take(tx, link.row, asks=asks):
-            raise ConflictError("one step at a time: look at the page again in a moment")
+            raise ConflictError(
+                "one step at a time: look at the page again in a moment", says="link_one_step"
+            )
 
 
 async def _freed(installation: Installation, link: LinkSession, error: BaseException) -> None:

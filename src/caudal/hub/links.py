@@ -119,12 +119,16 @@ def returned(visit: Visit, address: str) -> Fields:
     try:
         told = parse_qs(urlsplit(address.strip()).query, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
     except ValueError:
-        raise ConflictError("that address can't be read: nothing was linked") from None
+        raise ConflictError(
+            "that address can't be read: nothing was linked", says="address_unreadable"
+        ) from None
     state = told.pop("state", [""])
     if not visit.returns or not hmac.compare_digest(state[0].encode(), visit.returns.encode()):
-        raise ConflictError("that address belongs to another link: nothing was linked")
+        raise ConflictError(
+            "that address belongs to another link: nothing was linked", says="address_of_another"
+        )
     if any(len(values) > 1 for values in (state, *told.values())):
-        raise ConflictError("that address says something twice: nothing was linked")
+        raise ConflictError("that address says something twice: nothing was linked", says="address_twice")
     return Fields(visit.state, {name: values[0] for name, values in told.items()})
 
 

@@ -147,7 +147,9 @@ async def _check(tx: Transaction, space: Space, connection: LinkedConnection) ->
     [there] = await spaces.connections(tx, space.space_id, connection.connection_id)
     if there.state == "revoked" or there.reference is None:
         raise ConflictError(
-            f"“{there.label}” isn't linked here (any more): nothing of it can be sent elsewhere"
+            f"“{there.label}” isn't linked here (any more): nothing of it can be sent elsewhere",
+            says="not_linked_here",
+            label=there.label,
         )
 
 

@@ -54,7 +54,11 @@ async def sync(
     Where the provider says that the connection is over, its secrets are taken away with it.
     """
     if connection.paused_at is not None:
-        raise ConflictError(f"“{connection.label}” is paused: `caudal resume` lets it go on")
+        raise ConflictError(
+            f"“{connection.label}” is paused: `caudal resume` lets it go on",
+            says="connection_paused",
+            label=connection.label,
+        )
     try:
         access = await connections.access(installation, space, connection)
         job = engine.Job(

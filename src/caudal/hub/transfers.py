@@ -30,7 +30,10 @@ async def link(installation: Installation, space: Space, out: str, into: str) ->
     async with installation.store.transaction(space.space_id) as tx:
         left, came = await one_transaction(tx, space, out), await one_transaction(tx, space, into)
         if left.account_id == came.account_id:
-            raise ConflictError("they are on one account: a transfer goes from one account to another")
+            raise ConflictError(
+                "they are on one account: a transfer goes from one account to another",
+                says="transfer_one_account",
+            )
         if not left.amount < 0 < came.amount:
             raise ConflictError(
                 f"{out} is {left.amount} {left.currency}, {into} is {came.amount} {came.currency}: "
@@ -58,7 +61,10 @@ async def unlink(installation: Installation, space: Space, transaction: str, oth
         if other:
             second = await one_transaction(tx, space, other)
             if one.account_id == second.account_id:
-                raise ConflictError("they are on one account: they can't be two sides of a transfer")
+                raise ConflictError(
+                    "they are on one account: they can't be two sides of a transfer",
+                    says="transfer_one_account",
+                )
             out, into = (one, second) if one.amount < 0 else (second, one)
             pair = (out.transaction_id, into.transaction_id)
         else:

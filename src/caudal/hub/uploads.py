@@ -37,7 +37,8 @@ async def offered(
         there = await store.weight(tx, space.space_id, _lasts(installation))
         if there.files >= bounds.waiting_files_max or there.size + len(data) > bounds.waiting_bytes_max:
             raise ConflictError(
-                "too many files wait already: take them in, or leave them, and send this again"
+                "too many files wait already: take them in, or leave them, and send this again",
+                says="files_waiting",
             )
         await store.add(tx, upload)
     return upload_id, preview

@@ -23,7 +23,13 @@ class NotFound(CaudalError):
 
 
 class ConflictError(CaudalError):
-    """The request contradicts what is already there."""
+    """The request contradicts what is already there. `says`: by which faces that speak other languages know it, where
+    people meet it there; `values` fill its places."""
+
+    def __init__(self, message: str = "", *, says: str = "", **values: object) -> None:
+        super().__init__(message)
+        self.says = says
+        self.values = values
 
 
 class Superseded(ConflictError):

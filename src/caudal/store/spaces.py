@@ -128,7 +128,11 @@ async def add_connection(
     there = await connections(tx, space_id)
     for row in there:
         if (row.provider, row.reference) == (provider, reference) and row.state != "revoked":
-            raise ConflictError(f"this login is linked already, as “{row.label}”: nothing was linked")
+            raise ConflictError(
+                f"this login is linked already, as “{row.label}”: nothing was linked",
+                says="linked_already",
+                label=row.label,
+            )
     await tx.run("free_reference", space_id=space_id, provider=provider, reference=reference)
     institution_reference, name, country = institution
     kept = await tx.first(

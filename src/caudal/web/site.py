@@ -38,6 +38,7 @@ from caudal.web.forms import Wrong
 from caudal.web.languages import Language, catalogue, preferred
 from caudal.web.pages import render
 from caudal.web.policy import HEADERS, framed_by
+from caudal.web.refusals import refusal
 from caudal.web.routing import Declared, Entry
 from caudal.web.visits import Guest, InSpace, Member, Visit, own_path
 
@@ -119,7 +120,7 @@ class Site:
         except Barred as barred:
             response = self._failed(request, language, barred, visit)
         except (CaudalError, HTTPException) as error:
-            told = _barred(error)
+            told = _barred(error, language)
             if told.status >= 500:
                 _LOG.exception("a page failed", method=request.method)
             response = self._failed(request, language, told, visit)
@@ -258,8 +259,8 @@ def _elsewhere(request: Request, path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
-def _barred(error: CaudalError | HTTPException) -> Barred:
-    """What an error is to a person."""
+def _barred(error: CaudalError | HTTPException, language: Language) -> Barred:
+    """What an error is to a person who reads that language."""
     match error:
         case Wrong():
             return Barred(422, "failed.wrong")
@@ -272,17 +273,13 @@ def _barred(error: CaudalError | HTTPException) -> Barred:
         case NotAdmitted():
             return Barred(401, "failed.not_admitted")
         case ConflictError() | MoneyError():
-            return Barred(409, "failed.conflict", _sentence(str(error)))
+            return Barred(409, "failed.conflict", refusal(error, language))
         case ProviderError():
             return Barred(502, "failed.provider")
         case HTTPException():
             return Barred(error.status_code, "failed.wrong")
         case _:
             return Barred(500, "failed.title")
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 class _Bounded:

@@ -44,12 +44,19 @@ async def make(installation: Installation, space: Space, by: UUID, wish: Wish) -
         refused = ", ".join(sorted(wish.scopes - grantable))
         raise ConflictError(f"no key in the role {wish.role} may have: {refused}")
     if len(wish.networks) > NETWORKS_MAX or not 1 <= wish.days <= DAYS_MAX:
-        raise ConflictError(f"at most {NETWORKS_MAX} networks, and from 1 to {DAYS_MAX} days")
+        raise ConflictError(
+            f"at most {NETWORKS_MAX} networks, and from 1 to {DAYS_MAX} days",
+            says="key_bounds",
+            networks=NETWORKS_MAX,
+            days=DAYS_MAX,
+        )
     for network in wish.networks:
         try:
             ipaddress.ip_network(network)
         except ValueError:
-            raise ConflictError("a network is an address, or a block such as 203.0.113.0/24") from None
+            raise ConflictError(
+                "a network is an address, or a block such as 203.0.113.0/24", says="no_network"
+            ) from None
     key = tokens.new_key()
     async with installation.store.transaction(space.space_id) as tx:
         await members.add_key(

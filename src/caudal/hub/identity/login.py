@@ -182,7 +182,9 @@ async def offer_totp(installation: Installation, person_id: UUID) -> tuple[str, 
     async with installation.store.door() as tx:
         person = await people.by_id(tx, person_id)
         if person is None or not await people.offer_totp(tx, person_id, sealed, seal.wrapping_key):
-            raise ConflictError("one-time codes are set up already: take them away first")
+            raise ConflictError(
+                "one-time codes are set up already: take them away first", says="codes_already"
+            )
     uri = one_time.provisioning_uri(seed, person.email)
     return seed, uri, one_time.qr_svg(uri)
 

@@ -114,22 +114,22 @@ def _check(by: Caller, there: dict[UUID, Role], person_id: UUID, role: Role | No
         raise NotFound("nobody of this id is in the space")
     itself = person_id == by.person_id
     if not (itself and role is None) and max(_RANK[now], _RANK[role or now]) > _RANK[by.role]:
-        raise ConflictError("nobody gives or takes a role above their own")
+        raise ConflictError("nobody gives or takes a role above their own", says="role_above_own")
     owners = [each for each, held in there.items() if held is Role.OWNER]
     if now is Role.OWNER and role is not Role.OWNER and owners == [person_id]:
-        raise ConflictError("a space has an owner: make somebody else one first")
+        raise ConflictError("a space has an owner: make somebody else one first", says="owner_needed")
 
 
 async def invite(installation: Installation, space: Space, by: Caller, email: str, role: Role) -> Invited:
     """An invitation for a week, in place of an open one to the same e-mail. Raises ConflictError for a role above one's
     own, and for somebody who is in already."""
     if by.person_id is None or _RANK[role] > _RANK[by.role]:
-        raise ConflictError("nobody gives a role above their own")
+        raise ConflictError("nobody gives a role above their own", says="role_above_own")
     email = email.strip().lower()
     made = Invited(new_id(), tokens.new_token())
     async with installation.store.door(space.space_id) as tx:
         if any(each.email == email for each in await members.of(tx, space.space_id)):
-            raise ConflictError("they are in this space already")
+            raise ConflictError("they are in this space already", says="member_already")
         await members.invite(
             tx,
             space.space_id,

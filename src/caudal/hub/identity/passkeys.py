@@ -47,7 +47,9 @@ async def ask(installation: Installation, person_id: UUID) -> tuple[str, str]:
         if person is None:
             raise NotFound("there is nobody of this id")
         if len(known) >= PASSKEYS_MAX:
-            raise ConflictError(f"at most {PASSKEYS_MAX} passkeys: take one away first")
+            raise ConflictError(
+                f"at most {PASSKEYS_MAX} passkeys: take one away first", says="passkeys_full", n=PASSKEYS_MAX
+            )
         options, challenge = passkeys.asked(
             where, person_id, person.email, [_passkey(each) for each in known]
         )
@@ -64,7 +66,7 @@ async def keep(installation: Installation, of: tuple[UUID, UUID], token: str, an
     async with installation.store.door() as tx:
         begun_here = await sessions.take_ceremony(tx, tokens.digest(token), TO_BE)
     if begun_here is None or begun_here.person_id != person_id:
-        raise ConflictError("that took too long: begin again")
+        raise ConflictError("that took too long: begin again", says="took_too_long")
     try:
         made = passkeys.registered(site(installation), begun_here.data, answer)
     except PasskeyRefused as error:
@@ -72,7 +74,7 @@ async def keep(installation: Installation, of: tuple[UUID, UUID], token: str, an
     async with installation.store.door() as tx:
         key = (made.credential_id, made.public_key, made.sign_count, made.transports)
         if not await people.add_passkey(tx, person_id, name, key):
-            raise ConflictError("this passkey is known already")
+            raise ConflictError("this passkey is known already", says="passkey_already")
         await sessions.prove(tx, session_id, strong=True)
     security.happened("second_factor.set", actor=person_id, by="passkey")
 

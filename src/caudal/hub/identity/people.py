@@ -133,7 +133,7 @@ async def check_password(hasher: Hasher, password: str, email: str, name: str) -
 async def _checked(hasher: Hasher, newcomer: Newcomer) -> Newcomer:
     email = newcomer.email.strip().lower()
     if not _EMAIL.fullmatch(email):
-        raise ConflictError("that is no e-mail address")
+        raise ConflictError("that is no e-mail address", says="no_email")
     name = _named(newcomer.name)
     await check_password(hasher, newcomer.password, email, name)
     return msgspec.structs.replace(newcomer, email=email, name=name)
@@ -142,14 +142,16 @@ async def _checked(hasher: Hasher, newcomer: Newcomer) -> Newcomer:
 def _named(name: str) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= _NAME_MAX:
-        raise ConflictError(f"a name has from 1 to {_NAME_MAX} characters")
+        raise ConflictError(f"a name has from 1 to {_NAME_MAX} characters", says="no_name", n=_NAME_MAX)
     return name
 
 
 async def _add(tx: Transaction, newcomer: Newcomer, password: str) -> UUID:
     made = await people.add(tx, newcomer.email, newcomer.name, newcomer.language, password)
     if made is None:
-        raise ConflictError("somebody of this e-mail is here already: log in, and accept the invitation")
+        raise ConflictError(
+            "somebody of this e-mail is here already: log in, and accept the invitation", says="email_already"
+        )
     return made
 
 

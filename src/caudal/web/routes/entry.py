@@ -14,6 +14,7 @@ from caudal.store.members import OpenInvitation
 from caudal.web import cookies
 from caudal.web.forms import Form, Wrong
 from caudal.web.pages import Theme
+from caudal.web.refusals import refusal
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.visits import HERE, Guest, Member, own_path
 
@@ -57,7 +58,7 @@ async def become_first_owner(visit: Guest) -> Response:
     except NotFound:
         return await _newcomer(visit, "/welcome", _kept(form), {"token": "entry.token_wrong"})
     except (Wrong, ConflictError) as error:
-        return await _newcomer(visit, "/welcome", _kept(form), _errors(error))
+        return await _newcomer(visit, "/welcome", _kept(form), _errors(visit, error))
     if not await members.spaces_of(visit.installation, pair.person_id):
         name = form.text("books", longest=100) or visit.say("entry.first_books")
         await members.found_space(visit.installation, pair.person_id, name)
@@ -95,7 +96,7 @@ async def join(visit: Guest) -> Response:
             visit.installation, visit.hasher, _token(form), _introduced(visit, form), visit.client
         )
     except (Wrong, ConflictError) as error:
-        return await _newcomer(visit, "/join", _kept(form), _errors(error), invitation=found)
+        return await _newcomer(visit, "/join", _kept(form), _errors(visit, error), invitation=found)
     return visit.signed_in(pair, "/")
 
 
@@ -264,12 +265,12 @@ def _kept(form: Form) -> dict[str, str]:
     return {name: form.raw(name)[:400] for name in ("token", "email", "name", "books")}
 
 
-def _errors(error: Wrong | ConflictError) -> dict[str, str]:
+def _errors(visit: Guest, error: Wrong | ConflictError) -> dict[str, str]:
     if isinstance(error, Wrong):
         return dict(error.errors)
     text = str(error)
     field = "password" if "password" in text else "email" if "e-mail" in text else "name"
-    return {field: "=" + text}
+    return {field: "=" + refusal(error, visit.language)}
 
 
 def _out(visit: Member) -> Response:

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from caudal.hub import connections, ledger, uploads
 from caudal.hub.identity.roles import Scope
-from caudal.model.errors import CaudalError, ConflictError, Malformed, MoneyError, NotFound
+from caudal.model.errors import ConflictError, Malformed, MoneyError, NotFound
 from caudal.web.forms import Form, Upload
+from caudal.web.refusals import refusal
 from caudal.web.routing import Declared, action, page
 from caudal.web.views.common import Choice
 from caudal.web.views.imports import Earlier, Files, Taken, Tried, earlier
@@ -62,7 +63,7 @@ async def _tried(visit: InSpace, file: Upload, account: str | None) -> Tried:
         sent = (name, await file.read())
         upload_id, preview = await uploads.offered(visit.installation, visit.space, sent, account)
     except _REFUSALS as error:
-        return Tried(name, refused=_plain(error))
+        return Tried(name, refused=refusal(error, visit.language)[:500])
     return Tried(name, upload_id, preview)
 
 
@@ -70,7 +71,7 @@ async def _taken(visit: InSpace, upload_id: UUID) -> Taken:
     try:
         return Taken(*await uploads.take(visit.installation, visit.space, upload_id))
     except _REFUSALS as error:
-        return Taken(visit.say("import.a_file"), None, refused=_plain(error))
+        return Taken(visit.say("import.a_file"), None, refused=refusal(error, visit.language)[:500])
 
 
 def _ids(form: Form) -> list[UUID]:
@@ -88,10 +89,6 @@ def _named(told: str) -> str:
     """What it is called, without a path, as a file system takes it."""
     plain = "".join(c for c in PurePosixPath(told.replace("\\", "/")).name if c.isprintable()).lstrip(".")
     return plain[:_NAME_MAX] or "statement"
-
-
-def _plain(error: CaudalError) -> str:
-    return str(error)[:500]
 
 
 async def _earlier(visit: InSpace) -> list[Earlier]:

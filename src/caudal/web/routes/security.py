@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from caudal.hub.identity import login, passkeys, sessions
 from caudal.hub.identity.login import NotAdmitted
 from caudal.model.errors import ConflictError
+from caudal.web.refusals import refusal
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.visits import InSpace
 
@@ -30,7 +31,7 @@ async def change_password(visit: InSpace) -> Response:
     try:
         await login.change_password(visit.installation, visit.hasher, of, form.raw("new_password"))
     except ConflictError as error:
-        return await _shown(visit, {"new_password": f"={error}"})
+        return await _shown(visit, {"new_password": "=" + refusal(error, visit.language)})
     return visit.go(_HERE, said="security.password_changed")
 
 
@@ -85,7 +86,7 @@ async def keep_passkey(visit: InSpace) -> Response:
             visit.installation, of, form.raw("token")[:_TOKEN_MAX], form.raw("credential"), name
         )
     except ConflictError as error:
-        return await _shown(visit, {"passkeys": f"={error}"})
+        return await _shown(visit, {"passkeys": "=" + refusal(error, visit.language)})
     if visit.person.codes_left:
         return visit.go(_HERE, said="security.passkey_kept")
     codes = await login.fresh_recovery_codes(visit.installation, visit.person_id)
@@ -99,7 +100,7 @@ async def drop_passkey(visit: InSpace) -> Response:
     try:
         credential = bytes.fromhex(form.required("passkey", longest=2_048))
     except ValueError:
-        raise ConflictError("that is no passkey of yours") from None
+        raise ConflictError("that is no passkey of yours", says="passkey_unknown") from None
     await passkeys.drop(visit.installation, visit.person_id, credential)
     return visit.go(_HERE, said="security.passkey_dropped")
 

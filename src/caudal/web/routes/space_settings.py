@@ -12,6 +12,7 @@ from caudal.hub.identity.roles import KEY_SCOPES, Role, Scope
 from caudal.model.errors import ConflictError
 from caudal.web.forms import Wrong
 from caudal.web.languages import Language
+from caudal.web.refusals import refusal
 from caudal.web.routing import Declared, Entry, action, page
 from caudal.web.visits import InSpace
 
@@ -64,7 +65,7 @@ async def space(visit: InSpace) -> Response:
     except Wrong as wrong:
         return await _settings(visit, dict(wrong.errors))
     except ConflictError as error:
-        return await _settings(visit, {"currency": f"={error}"})
+        return await _settings(visit, {"currency": "=" + refusal(error, visit.language)})
     if name != visit.space.name:
         await spaces.rename(visit.installation, visit.space, name)
     return visit.go("/settings", said="settings.saved")
@@ -87,7 +88,7 @@ async def invite(visit: InSpace) -> Response:
     except Wrong as wrong:
         return await _members(visit, dict(wrong.errors))
     except ConflictError as error:
-        return await _members(visit, {"email": f"={error}"})
+        return await _members(visit, {"email": "=" + refusal(error, visit.language)})
     base = visit.installation.settings.public_url.rstrip("/") or str(visit.request.base_url).rstrip("/")
     return await _members(visit, link=f"{base}/join#{made.token}")
 
@@ -142,7 +143,7 @@ async def make_key(visit: InSpace) -> Response:
     except Wrong as wrong:
         return await _keys(visit, dict(wrong.errors))
     except ConflictError as error:
-        return await _keys(visit, {"name": f"={error}"})
+        return await _keys(visit, {"name": "=" + refusal(error, visit.language)})
     return await _keys(visit, made=made.text)
 
 
