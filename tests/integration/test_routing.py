@@ -177,6 +177,21 @@ def test_nothing_is_written_before_its_person_said_where_it_belongs(settings: Se
     at_bank(settings, work, some())
 
 
+def test_what_is_not_wanted_while_linking_is_never_written(settings: Settings) -> None:
+    async def work(books: Books) -> None:
+        path = await books.link()
+        await books.sync()
+        async with browsing(books.hub) as guest:
+            said = {f"space-{OWN}": books.home, f"space-{FIRM}": books.firm}
+            await guest.post(f"{path}/accounts", {"account": [OWN], **said})
+        await books.sync()
+        assert len(await books.movements(books.home)) == 5
+        assert await books.movements(books.firm) == []
+        assert spoken_of(settings.database_url, books.firm, "firm 1") == []
+
+    at_bank(settings, work, some())
+
+
 def test_who_says_nothing_has_it_all_at_home_in_the_end(settings: Settings) -> None:
     async def work(books: Books) -> None:
         await books.link()
@@ -328,6 +343,27 @@ def test_accounts_go_only_where_who_says_so_may_link(settings: Settings) -> None
             all_rows(settings.database_url, "select 1 from caudal.connection where home_space_id is not null")
             == []
         )
+
+    at_bank(settings, work, some())
+
+
+def test_an_account_that_is_not_wanted_is_left_out_wherever_it_belongs(settings: Settings) -> None:
+    async def work(books: Books) -> None:
+        await books.linked()
+        accounts = f"/v1/spaces/{books.home}/connections/{books.connection}/accounts"
+        answer = await books.ana.ask("PATCH", accounts, json={"references": [OWN]})
+        assert {each["reference"]: each["selected"] for each in answer.json()["data"]} == {
+            OWN: True,
+            FIRM: False,
+        }
+        for ref in (OWN, FIRM):
+            books.bank.book(f"n-{ref}", ref, "-3.00", text=f"{ref}, later")
+        await books.sync()
+        assert "own, later" in dict(await books.movements(books.home))
+        assert "firm, later" not in dict(await books.movements(books.firm))
+        await books.ana.ask("PATCH", accounts, json={"references": [OWN, FIRM]})
+        await books.sync()
+        assert "firm, later" in dict(await books.movements(books.firm))
 
     at_bank(settings, work, some())
 

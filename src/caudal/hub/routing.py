@@ -8,6 +8,7 @@ import msgspec
 from caudal.hub import audit
 from caudal.hub.identity.roles import Role, Scope, scopes_of
 from caudal.hub.installation import Installation
+from caudal.model.changes import SourceRef
 from caudal.model.errors import ConflictError, NotFound
 from caudal.store import jobs, members, people, routing, spaces
 from caudal.store.database import Transaction
@@ -79,47 +80,49 @@ async def route(
     for reference in (*said, *(wanted or ())):
         if reference not in there:
             raise NotFound(f"the connection shows no account {reference!r}")
-    new = {said[reference] for reference in said if said[reference] != there[reference].space_id}
-    if new - {each.space_id for each in await destinations(installation, space)}:
-        raise NotFound("there is no such space, or its connections aren't yours to manage")
-    async with feeding.across(installation.store, *scope, also=sorted(new)) as (tx, now):
+    known = {each.space_id for each in await destinations(installation, space)}
+    across = feeding.across(installation.store, *scope, also=sorted({*said.values()} & known))
+    async with across as (tx, now):
         await _check(tx, space, connection)
-        moves = bool(new) or now.choosing
-        if moves:
-            counts = await move(tx, *scope, now, _rows(there.values(), said, wanted, space))
+        places = {reference: now.elsewhere.get(SourceRef(reference), space.space_id) for reference in there}
+        moving = {reference: to for reference, to in said.items() if to != places[reference]}
+        if set(moving.values()) - known:
+            raise NotFound("there is no such space, or its connections aren't yours to manage")
+        changes = bool(moving) or now.choosing
+        if changes:
+            counts = await move(tx, *scope, now, _rows(there.values(), places | moving, space))
             await _note(tx, installation, space, connection, counts)
-        after = await routing.read(tx, *scope)
         if wanted is not None:
-            moves |= await _select(tx, (space.space_id, *after.fed), connection, set(wanted))
+            fed = (await routing.read(tx, *scope)).fed
+            changes |= await _select(tx, (space.space_id, *fed), connection, set(wanted))
             told = {"connection": str(connection.connection_id), "accounts": str(len(set(wanted)))}
             await audit.note(tx, installation, space, "connection.accounts_chosen", told)
-        if moves:
+        if changes:
             await jobs.enqueue_syncs(tx, [SyncWork(*scope, "manual", Priority.MANUAL)])
-    if moves:
+    if changes:
         await jobs.announce(installation.store, ["sync"])
     return await where(installation, space, connection)
 
 
-def _rows(
-    there: Iterable[Belonging], said: Mapping[str, UUID], wanted: Collection[str] | None, home: Space
-) -> list[RoutedAccount]:
-    belongs = [(each, said.get(each.reference, each.space_id)) for each in there]
+def _rows(there: Iterable[Belonging], places: Mapping[str, UUID], home: Space) -> list[RoutedAccount]:
     return [
         RoutedAccount(
             each.reference,
             each.name,
             each.mask,
-            None if space_id == home.space_id else space_id,
-            each.selected if wanted is None else each.reference in wanted,
+            None if places[each.reference] == home.space_id else places[each.reference],
+            each.selected,
         )
-        for each, space_id in belongs
+        for each in there
     ]
 
 
 async def _select(
     tx: Transaction, places: Sequence[UUID], connection: LinkedConnection, wanted: Collection[str]
 ) -> bool:
-    """Show these accounts and no others, in whichever space they are. One shown again is pulled from its beginning."""
+    """Show these accounts and no others, in whichever space they are: the first of `places` is the connection's home. One
+    shown again is pulled from its beginning."""
+    await routing.want(tx, places[0], connection.connection_id, wanted)
     more = [
         await spaces.select_accounts(tx, space_id, connection.connection_id, wanted) for space_id in places
     ]

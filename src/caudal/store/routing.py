@@ -4,7 +4,7 @@ Where it is linked is its home: its secrets, its cursor, its schedule. Every oth
 connection of the same id, that shows the accounts which belong there, and nothing of the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
@@ -117,6 +117,12 @@ async def put(
     """These accounts belong there, from now on."""
     rows = [msgspec.structs.asdict(each) for each in accounts]
     await tx.run("put_routes", space_id=space_id, connection_id=connection_id, rows=json_rows(rows))
+
+
+async def want(tx: Transaction, space_id: UUID, connection_id: UUID, references: Collection[str]) -> None:
+    """Of the accounts of which was said where they belong, these are to be seen and no others."""
+    scope = {"space_id": space_id, "connection_id": connection_id}
+    await tx.run("want_routed", **scope, references=sorted(references))
 
 
 async def branch(tx: Transaction, home_id: UUID, connection_id: UUID, space_id: UUID) -> None:

@@ -41,6 +41,11 @@ with put as (
 update caudal.connection set routed = routed + 1, choice_until = null, updated_at = now()
 where space_id = %(space_id)s and connection_id = %(connection_id)s
 
+-- name: want_routed
+-- Which of the accounts of which was said where they belong are to be seen.
+update caudal.account_route set wanted = reference = any (%(references)s)
+where space_id = %(space_id)s and connection_id = %(connection_id)s and wanted <> (reference = any (%(references)s))
+
 -- name: ask_choice
 -- Of a connection just made: before anything of its accounts is written its person is asked where they belong.
 update caudal.connection set choice_until = now() + %(lasts)s::interval
