@@ -1,13 +1,16 @@
 """Coming in by the pages: the first owner, the invited, a second factor, and out again; what a browser is told to keep."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pyotp
+from msgspec.structs import replace
 from tests.support.api import PASSWORD, Hub, at_hub
 from tests.support.web import SITE, Browser, browsing, signed_in, strengthen, text_of
 
 from caudal.hub.identity import people
-from caudal.settings import Settings
+from caudal.settings import ApiBounds, Settings
 
 
 def test_the_first_owner_comes_in_by_the_token_and_finds_books_of_their_own(settings: Settings) -> None:
@@ -215,3 +218,19 @@ def test_single_keys_are_there_until_this_browser_turns_them_off(settings: Setti
                 assert ('name="keys" value="on" checked' in page) == there
 
     at_hub(settings, work)
+
+
+def test_a_form_that_drips_is_not_waited_for(settings: Settings) -> None:
+    async def work(hub: Hub) -> None:
+        async def drips() -> AsyncIterator[bytes]:
+            for _ in range(100):
+                yield b"a"
+                await asyncio.sleep(0.05)
+
+        async with browsing(hub) as guest:
+            headers = {"origin": SITE, "content-type": "application/x-www-form-urlencoded"}
+            answer = await guest.client.post("/sign-in", content=drips(), headers=headers)
+            assert answer.status_code == 408
+            assert "took too long to come" in text_of(answer)
+
+    at_hub(replace(settings, api=ApiBounds(body_seconds_max=1)), work)

@@ -3,6 +3,7 @@
 A session is shown by cookies; where the access token is over, the refresh token brings the next, unseen by the person.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -46,6 +47,8 @@ SIGN_IN: Final = "/sign-in"
 PROVE: Final = "/prove"
 _LOG: Final = logs.logger("caudal.web")
 _FORM_FILES: Final = 20
+_FILES_TIMES: Final = 10
+"""So many times as long as another form a form with files may take."""
 """So many files of the largest size may come with one form."""
 
 
@@ -165,12 +168,11 @@ class Site:
         space = request.path_params.get("space")
         kind = InSpace if space is not None else Guest if declared.needs is Entry.GUEST else Member
         manner = (language, cookies.theme(request))
-        bounded = Request(request.scope, _Bounded(request.receive, self._bytes_max(declared)))
         visit = kind(
             self._installation,
             self._providers,
             self._hasher,
-            request=bounded,
+            request=Request(request.scope, self._bounded(declared, request.receive)),
             manner=manner,
             client=client,
         )
@@ -189,11 +191,12 @@ class Site:
             raise Elsewhere(_with_way_back(PROVE, request))
         return visit
 
-    def _bytes_max(self, declared: Declared) -> int:
+    def _bounded(self, declared: Declared, receive: Receive) -> Receive:
         settings = self._installation.settings
         if declared.uploads:
-            return settings.file_bounds.upload_bytes_max * _FORM_FILES
-        return settings.api.body_bytes_max
+            bytes_max = settings.file_bounds.upload_bytes_max * _FORM_FILES
+            return _Bounded(receive, bytes_max, settings.api.body_seconds_max * _FILES_TIMES)
+        return _Bounded(receive, settings.api.body_bytes_max, settings.api.body_seconds_max)
 
     def _failed(self, request: Request, language: Language, barred: Barred, visit: Visit | None) -> Response:
         """A page that says what went wrong; for a part of a page, a message that stays."""
@@ -283,14 +286,21 @@ def _barred(error: CaudalError | HTTPException, language: Language) -> Barred:
 
 
 class _Bounded:
-    """A request's body, up to a bound."""
+    """A request's body, up to a bound, and no longer than it may take to come."""
 
-    def __init__(self, receive: Receive, bytes_max: int) -> None:
+    def __init__(self, receive: Receive, bytes_max: int, seconds_max: int) -> None:
         self._receive = receive
         self._left = bytes_max
+        self._until: float | None = asyncio.get_running_loop().time() + seconds_max
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise Barred(408, "failed.too_slow") from None
+        if not message.get("more_body"):
+            self._until = None  # what comes now is that nobody waits for the answer any more
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise Barred(413, "failed.too_large")

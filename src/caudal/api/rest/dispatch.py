@@ -32,7 +32,6 @@ from caudal.store.spaces import Space
 
 _LOG: Final = logs.logger("caudal.api")
 _JSON: Final = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
-_BODY_SECONDS_MAX: Final = 30
 _REFUSED: Final = {
     problems.FORBIDDEN.name: "scope.refused",
     problems.STRONGER.name: "scope.refused",
@@ -162,7 +161,7 @@ class Api:
         if told.isdigit() and int(told) > bytes_max:
             raise too_large
         try:
-            async with asyncio.timeout(_BODY_SECONDS_MAX * (10 if endpoint.body is Raw else 1)):
+            async with asyncio.timeout(settings.api.body_seconds_max * (10 if endpoint.body is Raw else 1)):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > bytes_max:
