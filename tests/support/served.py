@@ -86,7 +86,7 @@ def _listens(url: str) -> bool:
 
 
 class Person:
-    """Somebody at their browser. `space`: where their books are."""
+    """Somebody at their browser. `space`: where their books are; `recovery`: their codes, as the file says them."""
 
     def __init__(self, context: BrowserContext, hub: Served) -> None:
         self.context = context
@@ -95,6 +95,7 @@ class Person:
         self.complaints: list[str] = []
         self.space = ""
         self.totp: pyotp.TOTP | None = None
+        self.recovery: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
             "console", lambda said: self.complaints.append(said.text) if said.type == "error" else None
@@ -116,6 +117,10 @@ class Person:
         page.fill("[name=code]", self.totp.now())
         page.click("button:has-text('Turn on')")
         page.wait_for_selector(".recovery")
+        with page.expect_download() as coming:
+            page.click("a:has-text('Keep them as a file')")
+        self.recovery = coming.value.path().read_text("utf-8").split()
+        assert self.recovery == page.locator(".recovery code").all_inner_texts()
         page.click("a:has-text('I kept them')")
 
     def begin_link(self, way: str) -> None:
