@@ -76,7 +76,7 @@ def test_files_wait_for_who_sent_them_and_not_for_ever(settings: Settings) -> No
             async with signed_in(hub, "eva@example.org") as eva:
                 assert uploads(await eva.get(f"{here}/new")) == []
                 refused = text_of(await eva.post(f"{here}/take", {"upload": ids}))
-                assert "no such file waits any more" in refused
+                assert "No such file waits any more" in refused
                 await eva.post(f"{here}/leave", {"upload": ids})
             assert uploads(await ana.get(f"{here}/new")) == ids
             with psycopg.connect(settings.database_url, autocommit=True) as books:
@@ -97,7 +97,7 @@ def test_no_more_waits_than_fits(settings: Settings) -> None:
     async def work(hub: Hub) -> None:
         async with signed_in(hub) as ana:
             assert uploads(await dropped(ana, "one.ofx", statement()))
-            assert "too many files wait" in text_of(await dropped(ana, "two.ofx", statement()))
+            assert "Too many files wait" in text_of(await dropped(ana, "two.ofx", statement()))
 
     at_hub(msgspec.structs.replace(settings, file_bounds=bounds), work)
 
