@@ -187,7 +187,9 @@ class ApiBounds(msgspec.Struct, frozen=True):
     body_bytes_max: Count = 1024**2
     """A request's body, but for files, which have bounds of their own."""
     body_seconds_max: Count = 30
-    """In which it must have come; files in ten times as long."""
+    """In which it must have come."""
+    file_seconds_max: Count = 300
+    """The same, where it is a file."""
     requests_per_minute: Count = 600
     """Of one key, one session, or one address that shows neither."""
     answers_hours: Count = 24

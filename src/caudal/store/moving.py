@@ -10,25 +10,7 @@ import msgspec
 from caudal.model.changes import AccountKind, AccountSeen, SourceRef
 from caudal.store.database import Transaction, json_rows
 from caudal.store.pages import PageCounts, are_gone, write_news
-from caudal.store.showing import PageTarget, see_accounts
-
-
-class Source(msgspec.Struct, frozen=True):
-    """A source account as its connection shows it in a space."""
-
-    reference: str
-    source_account_id: UUID
-    name: str
-    kind: str
-    currency: str
-    iban: str | None
-    number: str | None
-    institution: str | None
-    mask: str | None
-    persistent_id: str | None
-    withdraws: bool
-    lists: bool
-    selected: bool
+from caudal.store.showing import PageTarget, ShownHere, see_accounts
 
 
 class _Leaving(msgspec.Struct, frozen=True):
@@ -53,13 +35,14 @@ class Arrived(msgspec.Struct, frozen=True):
 
 async def shown(
     tx: Transaction, space_id: UUID, connection_id: UUID, references: Collection[str]
-) -> list[Source]:
+) -> list[ShownHere]:
     """Those of the connection's accounts that it shows in a space."""
     scope = {"space_id": space_id, "connection_id": connection_id}
-    return await tx.all("routed_sources", Source, **scope, references=sorted(references))
+    there = await tx.all("source_accounts", ShownHere, **scope)
+    return [each for each in there if each.reference in references and not each.elsewhere]
 
 
-async def arrive(tx: Transaction, here: UUID, target: PageTarget, coming: Sequence[Source]) -> Arrived:
+async def arrive(tx: Transaction, here: UUID, target: PageTarget, coming: Sequence[ShownHere]) -> Arrived:
     """Accounts that the connection shows in `here` are `target`'s space's too, with all that stands by its word and what
     people said of that. What follows is still to be concluded."""
     await tx.run("steer_planner")
@@ -104,7 +87,7 @@ async def left(tx: Transaction, space_id: UUID, accounts: Collection[UUID]) -> l
     return [row.account_id for row in rows]
 
 
-def _seen(source: Source) -> AccountSeen:
+def _seen(source: ShownHere) -> AccountSeen:
     return AccountSeen(
         ref=SourceRef(source.reference),
         kind=AccountKind(source.kind),
@@ -120,7 +103,7 @@ def _seen(source: Source) -> AccountSeen:
     )
 
 
-def _rows(coming: Sequence[Source], places: Mapping[str, tuple[UUID, UUID]]) -> str:
+def _rows(coming: Sequence[ShownHere], places: Mapping[str, tuple[UUID, UUID]]) -> str:
     return json_rows(
         [
             {

@@ -40,7 +40,7 @@ class PageTarget(msgspec.Struct, frozen=True):
 class ShownHere(msgspec.Struct, frozen=True):
     """An account as the page's connection shows it. `account_id`: where it is booked; `home_id`: where it would be if no
     accounts were joined. `succeeds`: another connection to the same provider, which has ended, showed it too. `outlives`:
-    so did one to any. `shown`: it did to the end, as far as was told."""
+    so did one to any. `shown`: it did to the end, as far as was told. `elsewhere`: its account went to another space."""
 
     reference: str
     source_account_id: UUID
@@ -60,6 +60,7 @@ class ShownHere(msgspec.Struct, frozen=True):
     succeeds: bool = False
     outlives: bool = False
     shown: bool = True
+    elsewhere: bool = False
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -193,6 +193,11 @@ class _Puller(msgspec.Struct):
     progress: Progress
     look_at: int = _LOOK_FIRST
 
+    @property
+    def home(self) -> PageTarget:
+        """Where the connection is linked."""
+        return next(iter(self.targets.values()))
+
     async def through(self, cursor: Cursor, bounds: RunBounds) -> None:
         """Pull to the end, or as far as the bounds let us, and anew from wherever the source calls back to."""
         while True:
@@ -221,15 +226,15 @@ class _Puller(msgspec.Struct):
 
     async def _write(self, page: Page, cursor: Cursor, source: "_Source") -> PageCounts:
         """A page, in one transaction, each part of it in the space it belongs to."""
-        home = next(iter(self.targets))
-        (_, part), *others = feeding.parts(page, home, self.where)
+        home = self.home
+        (_, part), *others = feeding.parts(page, home.space_id, self.where)
         async with self.store.transaction(*self.targets) as tx:
             if self.where.fed:
                 await routing.hold_spaces(tx, list(self.targets))
-            staged = await stage_page(tx, self.targets[home], part, cursor)
+            staged = await stage_page(tx, home, part, cursor)
             if not self.report.unfinished:
                 source.ask()  # for the next page, while the database is at work on this one
-            counts = await self._settle(tx, self.targets[home], staged)
+            counts = await self._settle(tx, home, staged)
             for space_id, part in others:
                 await forget_page(tx)
                 staged = await stage_page(tx, self.targets[space_id], part, cursor)
@@ -252,7 +257,7 @@ class _Puller(msgspec.Struct):
     async def look(self, cursor: Cursor) -> None:
         """Only see which accounts there are, and note them for who is asked where they belong; write nothing of them.
         Raises NotReady: until it was said, or nobody is asked any more."""
-        home = next(iter(self.targets.values()))
+        home = self.home
         source = _Source(self.pull(cursor))
         try:
             known: dict[SourceRef, AccountSeen] = {}

@@ -85,9 +85,22 @@ async def tell(
     feeds what its home says of it."""
     await events.write(tx, space_id, connection_id, told)
     for each in fed:
-        await forget_page(tx)
-        await routing.mirror(tx, space_id, connection_id, each, fed=True)
-        await events.write(tx, each, connection_id)
+        await mirror(tx, space_id, connection_id, each)
+
+
+async def mirror(
+    tx: Transaction,
+    home_id: UUID,
+    connection_id: UUID,
+    space_id: UUID,
+    *,
+    fed: bool = True,
+    told: Iterable[Told] = (),
+) -> None:
+    """In a space that a connection feeds (or, `fed` False, fed until now): what its home says of it, and its events."""
+    await forget_page(tx)
+    await routing.mirror(tx, home_id, connection_id, space_id, fed=fed)
+    await events.write(tx, space_id, connection_id, told)
 
 
 async def read(store: Store, space_id: UUID, connection_id: UUID) -> Routing:

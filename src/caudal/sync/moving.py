@@ -12,8 +12,8 @@ from caudal.store.moving import arrive, leave, left, settle, shown
 from caudal.store.pages import forget_page
 from caudal.store.routing import RoutedAccount, Routing
 from caudal.store.showing import PageTarget
-from caudal.sync.proving import conclude_proofs
-from caudal.sync.rebooking import conclude_accounts
+from caudal.sync import feeding
+from caudal.sync.rebooking import conclude_accounts, prove_accounts
 
 _Way = tuple[UUID, UUID]
 """From which space to which."""
@@ -37,11 +37,11 @@ async def move(
     await routing.put(tx, home_id, connection_id, said)
     for space_id in after.fed:
         await routing.branch(tx, home_id, connection_id, space_id)
-        await _mirror(tx, home_id, connection_id, space_id, fed=True)
+        await feeding.mirror(tx, home_id, connection_id, space_id)
     for (here, there), references in sorted(ways.items()):
         await _move(tx, home_id, connection_id, (here, there), references)
     for space_id in set(now.fed) - set(after.fed):
-        await _mirror(tx, home_id, connection_id, space_id, fed=False)
+        await feeding.mirror(tx, home_id, connection_id, space_id, fed=False)
     for space_id in (home_id, *after.fed) if ways else ():
         await spaces.pull_anew(tx, space_id, connection_id)
     counts: dict[UUID, int] = defaultdict(int)
@@ -49,12 +49,6 @@ async def move(
         for space_id in way:
             counts[space_id] += len(references)
     return counts
-
-
-async def _mirror(tx: Transaction, home_id: UUID, connection_id: UUID, space_id: UUID, *, fed: bool) -> None:
-    await routing.mirror(tx, home_id, connection_id, space_id, fed=fed)
-    await events.write(tx, space_id, connection_id)
-    await forget_page(tx)
 
 
 async def _move(
@@ -67,18 +61,20 @@ async def _move(
     run_id = new_id()
     target = await _begun(tx, there, connection_id, run_id)
     came = await arrive(tx, here, target, coming)
-    await conclude_accounts(tx, there, sorted(came.accounts), ())
+    await conclude_accounts(tx, there, sorted(came.accounts))
     await settle(tx, home_id, here, target, came)
-    await conclude_proofs(tx, there, sorted(came.accounts))
+    await prove_accounts(tx, there, sorted(came.accounts))
     await _ended(tx, target)
     target = await _begun(tx, here, connection_id, run_id)
     if (went := await leave(tx, target, references)) is not None:
         touched = sorted(went.accounts)
-        await conclude_accounts(tx, here, touched, await left(tx, here, touched))
+        await conclude_accounts(tx, here, touched)
+        await prove_accounts(tx, here, touched, await left(tx, here, touched))
     await _ended(tx, target)
 
 
 async def _begun(tx: Transaction, space_id: UUID, connection_id: UUID, run_id: UUID) -> PageTarget:
+    await forget_page(tx)
     await spaces.start_run(tx, space_id, connection_id, stream="", subject="", cause="manual", run_id=run_id)
     return PageTarget(space_id, connection_id, run_id, "")
 
@@ -86,4 +82,3 @@ async def _begun(tx: Transaction, space_id: UUID, connection_id: UUID, run_id: U
 async def _ended(tx: Transaction, target: PageTarget) -> None:
     await spaces.finish_run(tx, target.space_id, target.run_id, "complete", None)
     await events.write(tx, target.space_id, target.connection_id)
-    await forget_page(tx)

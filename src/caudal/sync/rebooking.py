@@ -39,21 +39,25 @@ async def rebook(tx: Transaction, space_id: UUID) -> int:
     touched = sorted(left | set(moved.values()))
     await matching.lock(tx, space_id, touched)
     await accounts.book_transactions(tx, space_id, sorted(left))
-    await conclude_accounts(tx, space_id, touched, set(touched) - set(targets.values()))
+    await conclude_accounts(tx, space_id, touched)
+    await prove_accounts(tx, space_id, touched, set(touched) - set(targets.values()))
     return len(moved)
 
 
-async def conclude_accounts(
-    tx: Transaction, space_id: UUID, touched: Sequence[UUID], empty: Collection[UUID]
-) -> None:
-    """Conclude all that these accounts hold anew, with its transfers and their proof; of those that are `empty` no source
-    tells any more."""
+async def conclude_accounts(tx: Transaction, space_id: UUID, touched: Sequence[UUID]) -> None:
+    """Conclude all that these accounts hold anew, with its transfers. Their proof is still to be."""
     await matching.lock(tx, space_id, touched)
     concluded: list[UUID] = []
     for account_id in touched:
         concluded += await _conclude(tx, space_id, account_id)
     await transfers_anew(tx, space_id, concluded)
     await accounts.forget_empty_days(tx, space_id, touched)
+
+
+async def prove_accounts(
+    tx: Transaction, space_id: UUID, touched: Sequence[UUID], empty: Collection[UUID] = ()
+) -> None:
+    """Conclude these accounts' proof anew; of those that are `empty` no source tells any more."""
     await conclude_proofs(tx, space_id, [account_id for account_id in touched if account_id not in empty])
     await ledger.replace_proofs(tx, space_id, [each for each in touched if each in empty], [])
 

@@ -47,8 +47,6 @@ SIGN_IN: Final = "/sign-in"
 PROVE: Final = "/prove"
 _LOG: Final = logs.logger("caudal.web")
 _FORM_FILES: Final = 20
-_FILES_TIMES: Final = 10
-"""So many times as long as another form a form with files may take."""
 """So many files of the largest size may come with one form."""
 
 
@@ -195,7 +193,7 @@ class Site:
         settings = self._installation.settings
         if declared.uploads:
             bytes_max = settings.file_bounds.upload_bytes_max * _FORM_FILES
-            return _Bounded(receive, bytes_max, settings.api.body_seconds_max * _FILES_TIMES)
+            return _Bounded(receive, bytes_max, settings.api.file_seconds_max)
         return _Bounded(receive, settings.api.body_bytes_max, settings.api.body_seconds_max)
 
     def _failed(self, request: Request, language: Language, barred: Barred, visit: Visit | None) -> Response:

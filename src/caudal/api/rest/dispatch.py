@@ -151,9 +151,9 @@ class Api:
         if endpoint.body is None and endpoint.method == "GET":
             return b""
         settings = self._installation.settings
-        bytes_max = (
-            settings.file_bounds.upload_bytes_max if endpoint.body is Raw else settings.api.body_bytes_max
-        )
+        bytes_max, seconds_max = settings.api.body_bytes_max, settings.api.body_seconds_max
+        if endpoint.body is Raw:
+            bytes_max, seconds_max = settings.file_bounds.upload_bytes_max, settings.api.file_seconds_max
         told, body = request.headers.get("content-length", ""), bytearray()
         too_large = Rejected(
             problems.TOO_LARGE, f"at most {bytes_max} bytes", headers={"Connection": "close"}
@@ -161,7 +161,7 @@ class Api:
         if told.isdigit() and int(told) > bytes_max:
             raise too_large
         try:
-            async with asyncio.timeout(settings.api.body_seconds_max * (10 if endpoint.body is Raw else 1)):
+            async with asyncio.timeout(seconds_max):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > bytes_max:

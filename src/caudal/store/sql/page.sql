@@ -87,7 +87,7 @@ where space_id = %(space_id)s and connection_id = %(connection_id)s and stream =
 -- The accounts this connection has shown so far. `outlives`: another, which has ended, showed it too; `succeeds`: one to the
 -- same provider.
 select s.reference, s.source_account_id, s.account_id, s.home_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution,
-    s.mask, s.persistent_id, s.withdraws, s.lists, s.selected, s.gone_at is null as shown,
+    s.mask, s.persistent_id, s.withdraws, s.lists, s.selected, s.gone_at is null as shown, s.elsewhere,
     ended.outlived > 0 as outlives, ended.succeeded > 0 as succeeds
 from caudal.source_account s
 join caudal.connection c on c.space_id = s.space_id and c.connection_id = s.connection_id

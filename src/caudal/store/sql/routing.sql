@@ -144,14 +144,6 @@ where a.space_id = %(space_id)s and a.account_id = any (%(accounts)s) and not ex
     select from caudal.source_account s
     where s.space_id = a.space_id and s.account_id = a.account_id and not s.elsewhere)
 
--- name: routed_sources
--- Accounts as a connection shows them in a space, which another space is to take over.
-select s.reference, s.source_account_id, s.name, s.kind, s.currency, s.iban, s.number, s.institution, s.mask,
-    s.persistent_id, s.withdraws, s.lists, s.selected
-from caudal.source_account s
-where s.space_id = %(space_id)s and s.connection_id = %(connection_id)s and s.reference = any (%(references)s)
-    and not s.elsewhere
-
 -- name: carry_movements
 -- What stands by the word of these source accounts joins the incoming of the space they go to: each movement as it is told
 -- now. `from_id`, `source_account_id`: as they were and will be.

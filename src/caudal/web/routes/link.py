@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from caudal.hub import institutions, link_sessions
+from caudal.hub import institutions, link_arrivals, link_sessions
 from caudal.hub.identity.roles import Scope
 from caudal.hub.link_sessions import Going, LinkSession, Wish
 from caudal.model.errors import ConfigError, ConflictError, NotFound, ProviderError
@@ -203,7 +203,7 @@ def _path(visit: Guest) -> str:
 
 async def _shown(visit: Guest, there: LinkSession, trouble: str = "", status: int = 200) -> Response:
     """The page of the step a link is at. The address is secret: no other site is told of it."""
-    arrived = await link_sessions.arrived(visit.installation, there)
+    arrived = await link_arrivals.arrived(visit.installation, there)
     answer = await visit.show(
         f"link_{_TEMPLATE.get(there.state, 'over')}.html",
         status=status,

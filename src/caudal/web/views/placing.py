@@ -40,7 +40,7 @@ def placing(accounts: Sequence[Belonging], spaces: Sequence[Space]) -> Placing:
 
 
 def placed(form: Form) -> dict[str, UUID]:
-    """What the form says: account, by its reference → the space it belongs to. Raises Rejected for what is no space."""
+    """What the form says: account, by its reference → the space it belongs to. Raises Wrong for what is no space."""
     return {
         name.removeprefix(_FIELD): form.id(name)
         for name in form.names()
