@@ -12,6 +12,7 @@ from rich.console import Console
 from tests.bench import one_match, told_events
 from tests.bench.apart import NotFinished, measured
 from tests.bench.growth import exponent, median_by
+from tests.bench.likelihood import swallowed_by_likelihood
 from tests.bench.one_match import Put
 from tests.bench.peers import CAUDAL
 from tests.bench.sheet import Figure, Sheet
@@ -51,7 +52,8 @@ class Score(msgspec.Struct, frozen=True):
 
 class Errors(msgspec.Struct):
     """What was put together wrongly and what was missed, by case. `twins`: those that nobody could have told apart;
-    `nameless`: where one of the two texts names no payee."""
+    `nameless`: where one of the two texts names no payee. `as_likely`: where the generator tells of a world like the answer
+    as readily as it tells the truth so."""
 
     pairs: Counter[str] = msgspec.field(default_factory=Counter)
     wrong: Counter[str] = msgspec.field(default_factory=Counter)
@@ -60,6 +62,8 @@ class Errors(msgspec.Struct):
     missed_twins: Counter[str] = msgspec.field(default_factory=Counter)
     missed_nameless: Counter[str] = msgspec.field(default_factory=Counter)
     swallowed_twins: int = 0
+    swallowed_as_likely: int = 0
+    swallowed_less_likely: int = 0
     twice_twins: int = 0
 
 
@@ -101,11 +105,13 @@ def _judged(made_by: Any, name: str, seeds: range) -> Profile:
             answered = answer(told)
             profile.scores[judge].append(msgspec.convert(made_by.score(told.truth, answered), Score))
             if judge == CAUDAL:
-                _look_at_errors(made_by, told, answered["clusters"], profile.errors)
+                _look_at_errors(made_by, told, answered["clusters"], profile.errors, made_by.PROFILES[name])
     return profile
 
 
-def _look_at_errors(made_by: Any, told: Told, clusters: Sequence[Sequence[str]], errors: Errors) -> None:
+def _look_at_errors(
+    made_by: Any, told: Told, clusters: Sequence[Sequence[str]], errors: Errors, noise: Mapping[str, Any]
+) -> None:
     """Pair by pair, after the generator has called identical records of one day whatever suits the answer."""
     cluster_of = {key: place for place, cluster in enumerate(clusters) for key in cluster}
     movement_of: dict[str, str] = made_by.exchange(told.truth, cluster_of)
@@ -133,6 +139,9 @@ def _look_at_errors(made_by: Any, told: Told, clusters: Sequence[Sequence[str]],
     for cluster in clusters:
         inside = {movement_of[key] for key in cluster}
         errors.swallowed_twins += len(inside) - len({movements[each].kind for each in inside})
+    by_likelihood = swallowed_by_likelihood(told, noise, clusters, movement_of)
+    errors.swallowed_as_likely += by_likelihood[True]
+    errors.swallowed_less_likely += by_likelihood[False]
     errors.twice_twins += sum(
         len({cluster_of[key] for key in keys}) - 1 for movement, keys in records.items() if movement in twins
     )
@@ -203,9 +212,10 @@ def _highest(values: Sequence[float]) -> str:
 def _counts(profiles: dict[str, Profile]) -> Sheet:
     sheet = Sheet(
         "Caudal: how many movements, all sets of a profile",
-        ("profile", "movements", "too many or\ntoo few", "swallowed", "of them\ntwins", "shown\ntwice",
-         "of them of\none with a twin"),
-        note=f"Twins: same account, amount and merchant, no more than {_TWIN_DAYS_MAX} days apart.",
+        ("profile", "movements", "too many or\ntoo few", "swallowed", "of them\ntwins", "number right:\nas likely",
+         "less likely", "shown\ntwice", "of them of\none with a twin"),
+        note=f"Twins: same account, amount and merchant, no more than {_TWIN_DAYS_MAX} days apart. As likely: by the "
+        "generator's own noise, known exactly, what was told is as likely of a world like the answer as of the truth.",
     )  # fmt: skip
     for name, profile in profiles.items():
         scores = profile.scores[CAUDAL]
@@ -215,6 +225,8 @@ def _counts(profiles: dict[str, Profile]) -> Sheet:
             f"{sum(abs(score.count_error) for score in scores):,}",
             f"{sum(score.physical_swallowed for score in scores):,}",
             f"{profile.errors.swallowed_twins:,}",
+            f"{profile.errors.swallowed_as_likely:,}",
+            f"{profile.errors.swallowed_less_likely:,}",
             f"{sum(score.physical_shown_twice for score in scores):,}",
             f"{profile.errors.twice_twins:,}",
         )

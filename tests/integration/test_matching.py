@@ -147,6 +147,13 @@ def test_a_person_s_edit_holds_for_its_field_and_a_later_amount_still_arrives(op
     assert (row["category"], row["amount"], row["pending"]) == ("treats", "-4.00", False)
 
 
+def test_of_two_held_alike_a_booking_that_names_one_leaves_the_other_pending(opened: Opened) -> None:
+    held = told("plaid", coffee("p-1", pending=True), coffee("p-2", pending=True))
+    booked = told("plaid", msgspec.structs.replace(coffee("b-1", 11), pending_id="p-1"))
+    rows = opened(lambda hub: replay(hub, story_of(held, booked))).ledger
+    assert sorted(row["pending"] for row in rows if not row["removed"]) == [False, True]
+
+
 def test_what_is_reconciled_stays_and_what_its_bank_says_now_is_shown(opened: Opened) -> None:
     lock = Step(op="user_lock", select={"id": "p-1"})
     done = opened(

@@ -153,6 +153,7 @@ class _Books:
             days=(*booked.days, *pending.days),
             texts=(*booked.texts, *pending.texts),
             told=min(booked.told, pending.told),
+            settled=not booked.pending,
         )
         self.keys[key] += self.keys.pop(pending_key)
 

@@ -53,7 +53,8 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
 
     `units`: signed amount in the currency's smallest unit. `days`: ordinals of the days it was told of, that of its
     booking first. `told`: when its source first told it (microseconds; what was told together has the same). `gone`: the
-    source holds it no more, since `since`. `once`: other amounts it was booked with before it was corrected.
+    source holds it no more, since `since`. `once`: other amounts it was booked with before it was corrected. `settled`:
+    its source says which pending one it was before.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Strand(msgspec.Struct, frozen=True, gc=False):
     told: int = 0
     since: int = 0
     once: tuple[int, ...] = ()
+    settled: bool = False
 
 
 def named_by(reference: str) -> str:
@@ -211,9 +213,10 @@ longer is another movement."""
 
 
 def settles(pending: Strand, booked: Strand) -> Evidence | None:
-    """Of one source that doesn't say so: does `booked` settle `pending`, which it never withdrew?"""
+    """Of one source that doesn't say so: does `booked` settle `pending`, which it never withdrew? Of a booked one of
+    which it says what was pending before, it is known that it settles no other."""
     later = booked.days[0] - pending.days[0]
-    if not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
+    if booked.settled or not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
         return None
     texts = [(what, max(weight, _HOLD_UNLIKE)) for what, weight in _of_texts(pending.texts, booked.texts)]
     if pending.units == booked.units:
@@ -240,7 +243,10 @@ def took_place(vanished: Strand, new: Strand) -> Evidence | None:
     if vanished.units == new.units:
         amount = ("same amount", 30)
     elif vanished.pending and not new.pending:
-        settled = settles(msgspec.structs.replace(vanished, days=(new.days[0],)), new)
+        settled = settles(
+            msgspec.structs.replace(vanished, days=(new.days[0],)),
+            msgspec.structs.replace(new, settled=False),
+        )
         if settled is None:
             return None
         amount = settled.found[0]

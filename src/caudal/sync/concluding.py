@@ -280,6 +280,7 @@ def _strand(told: Told) -> Strand:
         gone=told.gone,
         told=told.first_told,
         since=told.order if told.withdrawn else 0,
+        settled=told.status == "booked" and told.pending_on is not None,
     )
 
 

@@ -263,6 +263,13 @@ def test_one_booking_settles_one_of_two_that_are_pending() -> None:
     assert len(groups(*told)) == 2
 
 
+def test_a_booking_that_says_what_was_pending_before_settles_no_second_one() -> None:
+    said = msgspec.structs.replace(strand("b1", day=101), settled=True)
+    other, left = strand("b2", day=101), strand("p", pending=True)
+    assert groups(said, left) == {frozenset({"b1"}), frozenset({"p"})}
+    assert groups(said, other, left) == {frozenset({"b1"}), frozenset({"b2", "p"})}
+
+
 def test_another_s_pending_doesn_t_hide_what_a_file_has_booked() -> None:
     assert groups(strand("p", pending=True), strand("f", FILES, day=101)) == {frozenset({"p", "f"})}
 
