@@ -336,6 +336,27 @@ def test_who_is_proven_or_has_no_evidence_has_nothing_to_explain(desk: Run) -> N
     desk(act)
 
 
+def test_what_is_presumed_to_be_the_balance_proves_while_it_agrees_and_is_shown_where_it_doesn_t(
+    desk: Run,
+) -> None:
+    def presumed(amount: str, on: int) -> BalanceSeen:
+        return msgspec.structs.replace(balance(amount, on), kind=BalanceKind.PRESUMED, firm=False)
+
+    async def act(here: Desk) -> None:
+        await here.tell(presumed("-100", 0))
+        for number in (1, 2, 3):
+            assert await here.verdict() == "none"
+            await here.tell(seen(f"a{number}", "-10", day(number)), presumed(str(-100 - 10 * number), number))
+        assert await here.verdict() == "proven"
+        await here.tell(seen("b", "-5", day(4)), presumed("-630", 4))
+        [one] = await here.proofs("Giro 2051")
+        assert (one.row.verdict, one.steps, one.begins) == ("none", (), None)
+        assert one.readings[-1].difference == Decimal(-495)
+        assert await here.told() == []
+
+    desk(act)
+
+
 def test_explaining_costs_the_same_number_of_statements_whatever_is_off(desk: Run) -> None:
     names: list[str] = []
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from caudal.matching.proof import Anchor, Balance, Day, base_of, days_of
+from caudal.matching.proof import Anchor, Balance, Day, base_of, days_of, evidence_of
 from caudal.model.money import EXACT
 
 
@@ -64,7 +64,7 @@ class Course(msgspec.Struct, frozen=True):
 
 def trace(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Course:
     """Lay told balances beside the ledger. `sums` as `proof.prove` takes them."""
-    days = days_of(anchors, sums)
+    days = days_of(evidence_of(anchors), sums)
     if not days:
         return Course()
     base = base_of(days)

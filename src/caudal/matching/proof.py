@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 import msgspec
@@ -37,6 +37,9 @@ class Anchor(msgspec.Struct, frozen=True):
     snapshot was told together with its movements: that is what it counts. Of the days before, the ledger as it is now
     may know more (older history that came later), or the bank may have corrected what it told then: either is right.
 
+    `presumed`: what its source calls the balance, where nobody could verify that booked movements come to it. It proves
+    while it agrees, and accuses of nothing; beside others of the account it says nothing.
+
     `source`, `told_at`: who told it, and when the run began that did. They decide nothing.
     """
 
@@ -45,6 +48,7 @@ class Anchor(msgspec.Struct, frozen=True):
     firm: bool = True
     held_before: Decimal | None = None
     held_since: Decimal | None = None
+    presumed: bool = False
     source: str = ""
     told_at: datetime | None = None
 
@@ -55,7 +59,8 @@ class Proof(msgspec.Struct, frozen=True):
     proven: every told balance agrees, the last at the end of `proven_to`.
     off: since the end of `off_since` the bank's movements exceed the ledger's by `off_by` (negative: the ledger
     lacks a payment out, or holds one in too many). `proven_to` is then the last day that agreed, if any proof was.
-    none: fewer than two days with a told balance: nothing to compare.
+    none: fewer than two days with a told balance, or none but presumed ones that disagree, or that agreed too seldom:
+    nothing to compare.
     """
 
     verdict: Verdict
@@ -97,12 +102,43 @@ class Day(msgspec.Struct, frozen=True):
     firm: bool
 
 
+PRESUMED_MOVES_MIN: Final = 3
+"""So often a presumed balance must have moved, and the ledger with it, from one agreeing day to the next, before it
+proves anything: that chance alone makes three sums come out to the cent is not worth a thought."""
+
+
 def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Proof:
     """Compare told balances with the ledger.
 
     `sums`: (day, signed sum of the ledger's booked transactions on it), in ascending order of days.
     """
-    days = days_of(anchors, sums)
+    counting = evidence_of(anchors)
+    days = days_of(counting, sums)
+    proof = _compared(days)
+    if any(anchor.presumed for anchor in counting):
+        borne_out = proof.verdict is Verdict.PROVEN and _moves(days) >= PRESUMED_MOVES_MIN
+        return proof if borne_out else NO_EVIDENCE
+    return proof
+
+
+def evidence_of(anchors: Iterable[Anchor]) -> list[Anchor]:
+    """Those that count: presumed ones only where there are no others."""
+    told = list(anchors)
+    return [anchor for anchor in told if not anchor.presumed] or told
+
+
+def _moves(days: Sequence[Day]) -> int:
+    """From how many agreeing days to the next the told balance moved, and so the ledger."""
+    base = base_of(days)
+    told = [
+        next(balance.told.amount for balance in day.balances if base in balance.remainders)
+        for day in days
+        if base in day.remainders
+    ]
+    return sum(one != other for one, other in pairwise(told))
+
+
+def _compared(days: Sequence[Day]) -> Proof:
     if len(days) < 2:
         return NO_EVIDENCE
     base = base_of(days)

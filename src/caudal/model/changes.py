@@ -41,13 +41,16 @@ class Status(enum.StrEnum):
 class BalanceKind(enum.StrEnum):
     """`booked`: the sum of booked transactions, which the ledger must agree with. `available`: what may be spent.
     `limit`: the credit line. `value`: what the account is worth or owes where the source tells no movements that
-    would add up to it (a portfolio at market prices, a mortgage): shown, and no evidence.
+    would add up to it (a portfolio at market prices, a mortgage): shown, and no evidence. `presumed`: what the source
+    calls the balance where nobody could verify that booked movements come to it: it proves while it agrees, and accuses
+    of nothing.
     """
 
     BOOKED = "booked"
     AVAILABLE = "available"
     LIMIT = "limit"
     VALUE = "value"
+    PRESUMED = "presumed"
 
 
 class AccountSeen(msgspec.Struct, frozen=True, tag="account_seen"):

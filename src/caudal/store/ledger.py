@@ -174,8 +174,8 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """A booked balance told of an account for the end of a day; `held_before` and `held_since` for a snapshot
-    (matching/proof.py)."""
+    """A booked balance told of an account for the end of a day, or one `presumed` to be; `held_before` and `held_since`
+    for a snapshot (matching/proof.py)."""
 
     account_id: UUID
     currency: str
@@ -184,6 +184,7 @@ class Evidence(msgspec.Struct, frozen=True):
     firm: bool
     held_before: Decimal | None
     held_since: Decimal | None
+    presumed: bool
 
 
 class DaySum(msgspec.Struct, frozen=True):

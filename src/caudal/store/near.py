@@ -37,6 +37,7 @@ class _Told(msgspec.Struct, frozen=True):
     firm: bool
     held_before: Decimal | None
     held_since: Decimal | None
+    presumed: bool
     provider: str
     subject: str
     started_at: datetime
@@ -146,6 +147,7 @@ async def anchors(tx: Transaction, space_id: UUID, accounts: Sequence[UUID]) -> 
                 row.firm,
                 row.held_before,
                 row.held_since,
+                row.presumed,
                 f"{row.provider} “{row.subject}”",
                 row.started_at,
             )

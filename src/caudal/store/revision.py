@@ -8,7 +8,7 @@ from caudal.model.errors import ConfigError
 from caudal.store.conninfo import check, unreachable
 from caudal.store.queries import load
 
-REVISION: Final = "0021"
+REVISION: Final = "0022"
 """The schema this version of Caudal reads and writes (a test holds it to the newest migration)."""
 
 POSTGRES_MAJOR_MIN: Final = 18

@@ -19,7 +19,7 @@ async def conclude_proofs(tx: Transaction, space_id: UUID, account_ids: Sequence
     anchors: dict[_Key, list[Anchor]] = {}
     for told in await ledger.evidence(tx, space_id, account_ids):
         anchors.setdefault((told.account_id, told.currency), []).append(
-            Anchor(told.as_of, told.amount, told.firm, told.held_before, told.held_since)
+            Anchor(told.as_of, told.amount, told.firm, told.held_before, told.held_since, told.presumed)
         )
     sums: dict[_Key, list[tuple[date, Decimal]]] = {}
     for held in await ledger.daily_sums(tx, space_id, account_ids):

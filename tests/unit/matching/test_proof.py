@@ -4,6 +4,7 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -126,6 +127,38 @@ def test_a_cent_is_seen_beside_the_longest_amounts() -> None:
     assert prove(anchors, moved(*told)) == proven(2)
     assert prove(anchors, moved(*told[1:])) == off("0.01", since=0)
     assert prove(anchors, moved(*told, (2, "-0.01"))) == off("0.01", since=1, to=1)
+
+
+def presumed(number: int, amount: str) -> Anchor:
+    return Anchor(day(number), Decimal(amount), firm=False, presumed=True)
+
+
+def test_what_is_presumed_to_be_the_balance_proves_once_it_has_moved_three_times_with_the_ledger() -> None:
+    told = [presumed(n, amount) for n, amount in enumerate(("-100", "-110", "-110", "-125", "-120"))]
+    bookings = moved((1, "-10"), (3, "-15"), (4, "5"))
+    assert prove(told, bookings) == proven(4)
+    assert prove(told[:4], bookings) == NO_EVIDENCE
+
+
+def test_what_is_presumed_to_be_the_balance_accuses_nobody() -> None:
+    told = [presumed(n, amount) for n, amount in enumerate(("-100", "-110", "-125", "-120", "-220"))]
+    assert prove(told, moved((1, "-10"), (2, "-15"), (3, "5"))) == NO_EVIDENCE
+
+
+def test_beside_a_told_balance_a_presumed_one_says_nothing() -> None:
+    told = [on(0, "-100"), on(2, "-125"), presumed(1, "-7"), presumed(2, "-8")]
+    assert prove(told, moved((1, "-10"), (2, "-15"))) == proven(2)
+    assert prove(told, moved((1, "-10"))) == off("-15", since=0)
+
+
+@given(lives())
+def test_presumed_balances_prove_what_told_ones_prove_or_nothing(life: Life) -> None:
+    as_told = [msgspec.structs.replace(anchor, firm=False) for anchor in life.anchors]
+    as_presumed = [msgspec.structs.replace(anchor, presumed=True) for anchor in as_told]
+    for ledger in (life.bookings, life.bookings[1:]):
+        told = prove(as_told, daily(ledger))
+        assert prove(as_presumed, daily(ledger)) in {NO_EVIDENCE, told}
+        assert told.verdict is Verdict.PROVEN or prove(as_presumed, daily(ledger)) == NO_EVIDENCE
 
 
 @given(lives(), st.randoms(use_true_random=False))

@@ -30,9 +30,9 @@ from caudal.providers.rows import read_all
 
 ZONE: Final = ZoneInfo("America/Sao_Paulo")
 """Where the days of Brazil's banks begin: midnight there is 03:00Z."""
-CARD_BALANCE: Final = BalanceKind.VALUE
+CARD_BALANCE: Final = BalanceKind.PRESUMED
 """[?] Whether what a card owes is the sum of its booked movements, with instalments yet to be billed or without, nobody
-could check: it is shown, and proves nothing. BOOKED would hold the ledger to it."""
+could check: it proves where it is borne out, and is held against nobody."""
 _KINDS: Final = {
     ("BANK", "CHECKING_ACCOUNT"): AccountKind.CHECKING,
     ("BANK", "SAVINGS_ACCOUNT"): AccountKind.SAVINGS,

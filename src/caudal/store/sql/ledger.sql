@@ -132,13 +132,13 @@ order by seen_at desc, quarantine_id desc
 limit %(limit)s
 
 -- name: evidence
--- Booked balances told for these accounts: what the ledger must agree with. One told before the source account's
--- currency was known (XXX) has been told again in it since.
-select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since
+-- Booked balances told for these accounts: what the ledger must agree with; and those presumed to be. One told before the
+-- source account's currency was known (XXX) has been told again in it since.
+select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since, b.kind = 'presumed' as presumed
 from caudal.balance b
 join caudal.source_account s on s.space_id = b.space_id and s.source_account_id = b.source_account_id
-where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s) and b.kind = 'booked'
-    and (b.currency <> 'XXX' or s.currency = 'XXX')
+where b.space_id = %(space_id)s and s.account_id = any (%(accounts)s)
+    and b.kind in ('booked', 'presumed') and (b.currency <> 'XXX' or s.currency = 'XXX')
 order by s.account_id, b.currency, b.as_of, b.seen_at, b.balance_id
 
 -- name: daily_sums

@@ -525,7 +525,7 @@ left join lateral (
     from caudal.account_day d
     where d.space_id = %(space_id)s and d.account_id = row.account_id and d.currency = row.currency
     offset 0
-) held on row.kind = 'booked' and not row.firm
+) held on row.kind in ('booked', 'presumed') and not row.firm
 on conflict on constraint balance_told_unique do nothing
 returning source_account_id, kind, as_of, amount, currency
 )

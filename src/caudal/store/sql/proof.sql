@@ -5,7 +5,8 @@ select set_config('enable_seqscan', 'off', true)
 
 -- name: balances_told
 -- Every booked balance told of these accounts, as `evidence` has them, and who told each.
-select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since, c.provider, r.subject, r.started_at
+select s.account_id, b.currency, b.as_of, b.amount, b.firm, b.held_before, b.held_since, b.kind = 'presumed' as presumed,
+    c.provider, r.subject, r.started_at
 from caudal.source_account s
 cross join lateral (
     select * from caudal.connection each
@@ -14,7 +15,8 @@ cross join lateral (
 ) c
 cross join lateral (
     select * from caudal.balance each
-    where each.space_id = s.space_id and each.source_account_id = s.source_account_id and each.kind = 'booked'
+    where each.space_id = s.space_id and each.source_account_id = s.source_account_id
+        and each.kind in ('booked', 'presumed')
     offset 0
 ) b
 cross join lateral (

@@ -60,7 +60,8 @@ class Account(Told, frozen=True):
 
 
 class Balance(Told, frozen=True):
-    """A balance as a source told it. `kind`: `booked`, `available`, `limit`, or `value` (shown, and no evidence).
+    """A balance as a source told it. `kind`: `booked`, `available`, `limit`, `value` (shown, and no evidence), or
+    `presumed` (to be booked: it proves while it agrees, and accuses of nothing).
     `firm`: for the end of the day `on`; else of the moment it was told."""
 
     kind: str
