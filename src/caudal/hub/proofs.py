@@ -51,7 +51,9 @@ async def proofs(
         asked = off[:EXPLAINED_MAX] if account_id is None else rows
         courses = await _courses(tx, space.space_id, asked)
         accused = {(row.account_id, row.currency) for row in off}
-        steps = {key: looked_at(course) for key, course in courses.items() if key in accused}
+        steps = {
+            key: there for key, course in courses.items() if key in accused and (there := looked_at(course))
+        }
         facts = await near.facts(tx, space.space_id, steps) if steps else {}
     told: list[AccountProof] = []
     for row in rows:
