@@ -25,12 +25,12 @@ Keys = Collection[str]
 
 
 def swallowed_by_likelihood(
-    told: Told, noise: Mapping[str, Any], clusters: Sequence[Keys], movement_of: Mapping[str, str]
+    told: Told, clusters: Sequence[Keys], movement_of: Mapping[str, str]
 ) -> Counter[bool]:
     """Of twins that lie together wrongly while their number is right, how many are swallowed: True where the answer is
     at least as likely as the truth. `movement_of`: record → movement, as the score calls them, which swaps identical ones
     to suit the answer. Raises RuntimeError where the generator couldn't have told the truth so."""
-    maker = _Maker(told, noise)
+    maker = _Maker(told)
     found: Counter[bool] = Counter()
     truly: Mapping[str, str] = told.truth["records"]
     for movements, ours in _hanging_together(clusters, truly):
@@ -76,8 +76,8 @@ class _Maker:
     """What the generator makes of a movement, and how often. Records are pending or booked by the feed A, shown again by
     a later item of it, or in statement files of the feed B, which all say the same."""
 
-    def __init__(self, told: Told, noise: Mapping[str, Any]) -> None:
-        self._noise = noise
+    def __init__(self, told: Told) -> None:
+        self._noise = noise = told.noise
         self._cases: dict[str, list[str]] = told.truth["cases"]
         events = map(json.loads, told.events.splitlines())
         self._events = {event["key"]: event for event in events if event["op"] == "upsert"}

@@ -105,13 +105,11 @@ def _judged(made_by: Any, name: str, seeds: range) -> Profile:
             answered = answer(told)
             profile.scores[judge].append(msgspec.convert(made_by.score(told.truth, answered), Score))
             if judge == CAUDAL:
-                _look_at_errors(made_by, told, answered["clusters"], profile.errors, made_by.PROFILES[name])
+                _look_at_errors(made_by, told, answered["clusters"], profile.errors)
     return profile
 
 
-def _look_at_errors(
-    made_by: Any, told: Told, clusters: Sequence[Sequence[str]], errors: Errors, noise: Mapping[str, Any]
-) -> None:
+def _look_at_errors(made_by: Any, told: Told, clusters: Sequence[Sequence[str]], errors: Errors) -> None:
     """Pair by pair, after the generator has called identical records of one day whatever suits the answer."""
     cluster_of = {key: place for place, cluster in enumerate(clusters) for key in cluster}
     movement_of: dict[str, str] = made_by.exchange(told.truth, cluster_of)
@@ -139,7 +137,7 @@ def _look_at_errors(
     for cluster in clusters:
         inside = {movement_of[key] for key in cluster}
         errors.swallowed_twins += len(inside) - len({movements[each].kind for each in inside})
-    by_likelihood = swallowed_by_likelihood(told, noise, clusters, movement_of)
+    by_likelihood = swallowed_by_likelihood(told, clusters, movement_of)
     errors.swallowed_as_likely += by_likelihood[True]
     errors.swallowed_less_likely += by_likelihood[False]
     errors.twice_twins += sum(

@@ -32,9 +32,11 @@ class Movement(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One set. `truth` and `records` in the generator's own shapes, the one for its score, the other for its baselines."""
+    """One set. `noise`: how the generator makes what is told. `truth` and `records` in its own shapes, the one for its score,
+    the other for its baselines."""
 
     name: str
+    noise: Mapping[str, Any]
     events: bytes
     accounts: bytes
     truth: dict[str, Any]
@@ -66,7 +68,8 @@ def told(made_by: Any, profile: str, seeds: range) -> Iterator[Told]:
     """A profile's sets of every country."""
     for country in COUNTRIES:
         for seed in seeds:
-            made = made_by.Gen(seed, country, made_by.PROFILES[profile])
+            noise = made_by.PROFILES[profile]
+            made = made_by.Gen(seed, country, noise)
             events, accounts, truth = made.run()
             with tempfile.TemporaryDirectory(prefix="caudal-bench-") as folder:
                 lines = "".join(json.dumps(event) + "\n" for event in events)
@@ -75,6 +78,7 @@ def told(made_by: Any, profile: str, seeds: range) -> Iterator[Told]:
                 records, _ = made_by.norm_records(folder)
             yield Told(
                 f"{profile}-{country}-{seed}",
+                noise,
                 lines.encode(),
                 json.dumps(accounts).encode(),
                 truth,

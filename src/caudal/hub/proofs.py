@@ -50,10 +50,7 @@ async def proofs(
         off = [row for row in rows if row.verdict == "off"]
         asked = off[:EXPLAINED_MAX] if account_id is None else rows
         courses = await _courses(tx, space.space_id, asked)
-        accused = {(row.account_id, row.currency) for row in off}
-        steps = {
-            key: there for key, course in courses.items() if key in accused and (there := looked_at(course))
-        }
+        steps = {key: found for key, course in courses.items() if (found := looked_at(course))}
         facts = await near.facts(tx, space.space_id, steps) if steps else {}
     told: list[AccountProof] = []
     for row in rows:
@@ -61,8 +58,6 @@ async def proofs(
         if course is None:
             told.append(AccountProof(row=row, explained=row.verdict != "off"))
             continue
-        if row.verdict != "off":  # what is presumed of a balance may disagree, and accuses of nothing
-            course = Course(course.readings)
         explained = explain(course, facts[row.account_id, row.currency]) if course.steps else ()
         readings = course.readings[-readings_max:] if account_id is not None else ()
         told.append(

@@ -63,8 +63,10 @@ class Course(msgspec.Struct, frozen=True):
 
 
 def trace(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Course:
-    """Lay told balances beside the ledger. `sums` as `proof.prove` takes them."""
-    days = days_of(evidence_of(anchors), sums)
+    """Lay told balances beside the ledger. `sums` as `proof.prove` takes them. Presumed ones are read, and no step is
+    made of them: they accuse of nothing."""
+    counting, presumed = evidence_of(anchors)
+    days = days_of(counting, sums)
     if not days:
         return Course()
     base = base_of(days)
@@ -84,7 +86,7 @@ def trace(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Co
         if before is not None and reached != level:
             steps.append(Step(before, at, EXACT.subtract(reached, level)))
         before, level = at, reached
-    return Course(tuple(readings), tuple(steps))
+    return Course(tuple(readings), () if presumed else tuple(steps))
 
 
 def _level(day: Day, base: Decimal, level: Decimal, *, as_before_later: bool) -> Decimal | None:

@@ -206,6 +206,7 @@ link between them, what lies further apart is left to a person."""
 _SETTLES_HIGHER_DAYS_MAX: Final = 5
 _HOLD_UNLIKE: Final = -30
 """Other words speak less against a hold: many name no payee yet."""
+_SAME_AMOUNT: Final = ("same amount", 30)
 _VANISHED_DAYS_MAX: Final = 14
 _BESIDE_MAX: Final = 2 * 86_400 * 1_000_000
 """Microseconds: a source may tell of the new one first and withdraw the old one by and by. What stood beside it for
@@ -219,17 +220,25 @@ def settles(pending: Strand, booked: Strand) -> Evidence | None:
     if booked.settled or not 0 <= later <= _SETTLES_DAYS_MAX or not _same_way(pending, booked):
         return None
     texts = [(what, max(weight, _HOLD_UNLIKE)) for what, weight in _of_texts(pending.texts, booked.texts)]
-    if pending.units == booked.units:
-        amount = ("same amount", 30)
-    elif later > _SETTLES_HIGHER_DAYS_MAX or sum(weight for _, weight in texts) < 20 or booked.units > 0:
-        return None
-    elif 100 * pending.units > 100 * booked.units >= 130 * pending.units:
-        amount = ("up to 30 % higher: a tip", -10)
-    elif 104 * pending.units <= 100 * booked.units <= 96 * pending.units:
-        amount = ("within 4 %: another day's rate", -5)
-    else:
+    amount = (
+        _SAME_AMOUNT if pending.units == booked.units else _settled_otherwise(pending, booked, later, texts)
+    )
+    if amount is None:
         return None
     return Evidence((amount, *texts, (f"booked {later} days later", -8 * later)))
+
+
+def _settled_otherwise(
+    pending: Strand, booked: Strand, later: int, texts: Iterable[tuple[str, int]]
+) -> tuple[str, int] | None:
+    """With a tip or at another day's rate, `later` days after: money out, in texts that are alike."""
+    if later > _SETTLES_HIGHER_DAYS_MAX or sum(weight for _, weight in texts) < 20 or booked.units > 0:
+        return None
+    if 100 * pending.units > 100 * booked.units >= 130 * pending.units:
+        return "up to 30 % higher: a tip", -10
+    if 104 * pending.units <= 100 * booked.units <= 96 * pending.units:
+        return "within 4 %: another day's rate", -5
+    return None
 
 
 def took_place(vanished: Strand, new: Strand) -> Evidence | None:
@@ -240,17 +249,12 @@ def took_place(vanished: Strand, new: Strand) -> Evidence | None:
     if apart > _VANISHED_DAYS_MAX:
         return None
     texts = _of_texts(vanished.texts, new.texts)
+    amount: tuple[str, int] | None = None
     if vanished.units == new.units:
-        amount = ("same amount", 30)
+        amount = _SAME_AMOUNT
     elif vanished.pending and not new.pending:
-        settled = settles(
-            msgspec.structs.replace(vanished, days=(new.days[0],)),
-            msgspec.structs.replace(new, settled=False),
-        )
-        if settled is None:
-            return None
-        amount = settled.found[0]
-    else:
+        amount = _settled_otherwise(vanished, new, 0, texts)
+    if amount is None:
         return None
     vanished_then = ("its id vanished before or as this one came", 15)
     return Evidence((amount, *texts, vanished_then, (f"{apart} days apart", -3 * apart)))

@@ -112,19 +112,19 @@ def prove(anchors: Iterable[Anchor], sums: Sequence[tuple[date, Decimal]]) -> Pr
 
     `sums`: (day, signed sum of the ledger's booked transactions on it), in ascending order of days.
     """
-    counting = evidence_of(anchors)
+    counting, presumed = evidence_of(anchors)
     days = days_of(counting, sums)
     proof = _compared(days)
-    if any(anchor.presumed for anchor in counting):
-        borne_out = proof.verdict is Verdict.PROVEN and _moves(days) >= PRESUMED_MOVES_MIN
-        return proof if borne_out else NO_EVIDENCE
+    if presumed and (proof.verdict is not Verdict.PROVEN or _moves(days) < PRESUMED_MOVES_MIN):
+        return NO_EVIDENCE
     return proof
 
 
-def evidence_of(anchors: Iterable[Anchor]) -> list[Anchor]:
-    """Those that count: presumed ones only where there are no others."""
+def evidence_of(anchors: Iterable[Anchor]) -> tuple[list[Anchor], bool]:
+    """Those that count: presumed ones only where there are no others; and whether it is they."""
     told = list(anchors)
-    return [anchor for anchor in told if not anchor.presumed] or told
+    known = [anchor for anchor in told if not anchor.presumed]
+    return known or told, not known
 
 
 def _moves(days: Sequence[Day]) -> int:
